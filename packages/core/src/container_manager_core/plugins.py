@@ -1,0 +1,100 @@
+"""Finding who implements the hooks."""
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import attrs
+import pluggy
+
+from container_manager_core import hookspecs
+from container_manager_core.errors import NotFound, PluginError
+from container_manager_core.executor import ExecutorType
+from container_manager_core.secrets import SecretResolver
+
+GROUP = "container_manager"
+
+
+class Plugins:
+    """The loaded plugins, and the reports on those that could not be loaded.
+
+    Attributes:
+        executor_types: by name.
+        problems: one error per broken plugin; the others work.
+        hook: calls every plugin's implementation.
+    """
+
+    def __init__(self, plugins: Iterable[tuple[str, Any]] = (), problems: Iterable[PluginError] = ()) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self.problems: list[PluginError] = list(problems)
+        self.executor_types: dict[str, ExecutorType] = {}
+        for distribution, plugin in plugins:
+            self._add(distribution, plugin)
+
+    @classmethod
+    def load(cls) -> "Plugins":
+        """The core's own executors and every plugin that the installed distributions announce."""
+        from container_manager_core.executors import plugin as own
+
+        loaded: list[tuple[str, Any]] = [("container-manager-core", own)]
+        problems = []
+        for entry_point in entry_points(group=GROUP):
+            distribution = _distribution(entry_point)
+            try:
+                loaded.append((distribution, entry_point.load()))
+            except Exception as error:  # whatever a stranger's module raises must not stop the others
+                problems.append(PluginError(distribution, f"{entry_point.value} cannot be imported: {error!r}"))
+        return cls(loaded, problems)
+
+    @property
+    def hook(self) -> Any:
+        """The hook relay: ``plugins.hook.container_manager_route(job=..., candidates=...)``."""
+        return self._manager.hook
+
+    def executor_type(self, name: str, place: str = "executor") -> ExecutorType:
+        """The executor type of that name.
+
+        Raises:
+            NotFound: nothing installed brings it.
+        """
+        try:
+            return self.executor_types[name]
+        except KeyError:
+            known = ", ".join(sorted(self.executor_types))
+            raise NotFound(
+                place, f"no executor is called {name!r}", f"known are: {known}; or pip install container-manager-{name}"
+            ) from None
+
+    def secret_resolvers(self) -> Mapping[str, SecretResolver]:
+        """The resolvers that plugins bring, by name."""
+        resolvers: dict[str, SecretResolver] = {}
+        for brought in self.hook.container_manager_secret_resolvers():
+            resolvers.update(brought)
+        return resolvers
+
+    def _add(self, distribution: str, plugin: Any) -> None:
+        try:
+            self._manager.register(plugin)
+            types = self._manager.subset_hook_caller(
+                "container_manager_executors",
+                [other for other in self._manager.get_plugins() if other is not plugin],
+            )()
+            for executor_type in (found for brought in types for found in brought):
+                if executor_type.name in self.executor_types:
+                    other = self.executor_types[executor_type.name].distribution
+                    raise PluginError(distribution, f"{other} brings an executor {executor_type.name!r} already")
+                self.executor_types[executor_type.name] = attrs.evolve(executor_type, distribution=distribution)
+        except PluginError as error:
+            self._reject(plugin, error)
+        except Exception as error:  # a stranger's hook must not stop the others
+            self._reject(plugin, PluginError(distribution, f"it cannot be registered: {error!r}"))
+
+    def _reject(self, plugin: Any, problem: PluginError) -> None:
+        if self._manager.is_registered(plugin):
+            self._manager.unregister(plugin)
+        self.problems.append(problem)
+
+
+def _distribution(entry_point: EntryPoint) -> str:
+    return entry_point.dist.name if entry_point.dist is not None else entry_point.name

@@ -1,0 +1,48 @@
+"""When a failed attempt is followed by another."""
+
+import attrs
+
+from container_manager_core.errors import InvalidInput
+from container_manager_core.failure import INFRASTRUCTURE, FailureKind
+from container_manager_core.validation import require_integer, require_number
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """When a failed attempt is followed by another.
+
+    Attempts that failed for no fault of the job (no room, lost, the platform itself) are
+    counted apart, so that they never use up the job's own.
+
+    Attributes:
+        max_attempts: attempts the job itself may use; 1 means no retry.
+        retry_on: the kinds of failure that are tried again.
+        max_infrastructure_attempts: further attempts after failures of the platform.
+        backoff_seconds: pause before the second attempt; each further one doubles it.
+        max_backoff_seconds: the longest pause.
+        jitter: share of the pause, 0 to 1, that is left to chance.
+    """
+
+    max_attempts: int = 1
+    retry_on: frozenset[FailureKind] = attrs.field(
+        default=frozenset({FailureKind.EXIT, FailureKind.OUT_OF_MEMORY, FailureKind.TIMEOUT}),
+        converter=lambda kinds: frozenset(FailureKind(kind) for kind in kinds),
+    )
+    max_infrastructure_attempts: int = 5
+    backoff_seconds: float = 1.0
+    max_backoff_seconds: float = 300.0
+    jitter: float = 0.1
+
+    def __attrs_post_init__(self) -> None:
+        require_integer("retry.max_attempts", self.max_attempts, 1, 1000, "attempts")
+        require_integer("retry.max_infrastructure_attempts", self.max_infrastructure_attempts, 0, 1000, "attempts")
+        require_number("retry.backoff_seconds", self.backoff_seconds, 0, 86400, "seconds")
+        require_number("retry.max_backoff_seconds", self.max_backoff_seconds, 0, 7 * 86400, "seconds")
+        require_number("retry.jitter", self.jitter, 0, 1, "")
+        own_fault = self.retry_on & INFRASTRUCTURE
+        if own_fault:
+            raise InvalidInput(
+                "retry.retry_on",
+                f"{sorted(own_fault)[0].value!r} is a failure of the platform",
+                "those are tried again by themselves: see max_infrastructure_attempts",
+            )

@@ -1,0 +1,151 @@
+"""What to run: an image, a command and limits."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+import attrs
+
+from container_manager_core.attachments import Mount, Port
+from container_manager_core.command import parse_command
+from container_manager_core.environment import validate_environment
+from container_manager_core.errors import InvalidInput
+from container_manager_core.resources import Resources
+from container_manager_core.retry import RetryPolicy
+from container_manager_core.secrets import Secret
+from container_manager_core.validation import require_integer, require_number, require_text
+
+_IMAGE = re.compile(
+    r"(?:(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
+    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
+)
+_LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
+
+
+class PullPolicy(StrEnum):
+    """When an image is pulled before it is run."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in labels.items():
+        if not isinstance(name, str) or not _LABEL_NAME.fullmatch(name):
+            raise InvalidInput(
+                f"labels[{name!r}]",
+                f"{name!r} cannot be the name of a label",
+                "use 1 to 63 letters, digits, '.', '_', '-' or '/', beginning and ending with a letter or digit",
+            )
+        if not isinstance(value, str) or len(value) > 255 or "\0" in value:
+            raise InvalidInput(
+                f"labels[{name!r}]", f"{value!r} cannot be a label's value", "use a string of at most 255 characters"
+            )
+    return MappingProxyType(dict(labels))
+
+
+def _secrets(secrets: Mapping[str, Secret | str]) -> Mapping[str, Secret]:
+    validate_environment(dict.fromkeys(secrets, ""), "secrets")
+    return MappingProxyType(
+        {name: Secret.parse(value, f"secrets[{name!r}]") for name, value in secrets.items()}
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ContainerSpec:
+    """What to run. Immutable; checked where it is made.
+
+    Attributes:
+        image: an image reference, for example ``alpine`` or ``registry.example/team/app:1.2``.
+        command: the words of the command; a string is split as a POSIX shell splits words.
+            Empty means the image's own.
+        entrypoint: replaces the image's entrypoint; None keeps it.
+        environment: variables in clear.
+        secrets: variables whose value is secret: a `Secret`, a ``secret://`` reference or the
+            value itself.
+        resources: limits.
+        timeout_seconds: longest time the command may run; None means no limit.
+        queue_timeout_seconds: longest time the job may wait for its first start.
+        launch_timeout_seconds: longest time from the launch call to running, image pull included.
+        stop_grace_seconds: time between the polite stop and the kill.
+        mounts, networks, ports: what the container is joined to.
+        user: ``uid``, ``uid:gid`` or names that the image knows.
+        working_directory: absolute path inside the container.
+        hostname: the container's own name for itself.
+        labels: facts for routing, filters and bills; also put on the platform's execution.
+        read_only_root: whether the root file system may only be read.
+        drop_capabilities, add_capabilities: Linux capabilities by name, or ``ALL``.
+        allow_new_privileges: whether the command may gain privileges (setuid programs); off.
+        privileged: full access to the host; off.
+        init: whether a small init process reaps zombies and passes signals on.
+        pull: when the image is pulled; None leaves it to the host.
+        platform: ``os/architecture[/variant]``, for example ``linux/arm64``.
+        retry: when a failed attempt is followed by another.
+        max_output_bytes: most bytes kept of each stream; of more, the head and tail are kept.
+    """
+
+    image: str
+    command: tuple[str, ...] = attrs.field(default=(), converter=parse_command)
+    entrypoint: tuple[str, ...] | None = attrs.field(
+        default=None,
+        converter=attrs.converters.optional(lambda words: parse_command(words, "entrypoint")),
+    )
+    environment: Mapping[str, str] = attrs.field(
+        factory=dict, converter=lambda variables: MappingProxyType(validate_environment(variables))
+    )
+    secrets: Mapping[str, Secret] = attrs.field(factory=dict, converter=_secrets)
+    resources: Resources = attrs.field(factory=Resources)
+    timeout_seconds: float | None = None
+    queue_timeout_seconds: float | None = None
+    launch_timeout_seconds: float | None = None
+    stop_grace_seconds: float = 10.0
+    mounts: tuple[Mount, ...] = attrs.field(default=(), converter=tuple)
+    networks: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    ports: tuple[Port, ...] = attrs.field(default=(), converter=tuple)
+    user: str | None = None
+    working_directory: str | None = None
+    hostname: str | None = None
+    labels: Mapping[str, str] = attrs.field(factory=dict, converter=_labels)
+    read_only_root: bool = False
+    drop_capabilities: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    add_capabilities: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    allow_new_privileges: bool = False
+    privileged: bool = False
+    init: bool = False
+    pull: PullPolicy | None = attrs.field(default=None, converter=attrs.converters.optional(PullPolicy))
+    platform: str | None = None
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    max_output_bytes: int = 64 * 1024 * 1024
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.image, str) or len(self.image) > 4096 or not _IMAGE.fullmatch(self.image):
+            raise InvalidInput(
+                "image",
+                f"{self.image!r} is no image reference",
+                "write [registry/]name[:tag][@digest] in lower case, for example alpine:3.20",
+            )
+        both = self.environment.keys() & self.secrets.keys()
+        if both:
+            name = sorted(both)[0]
+            raise InvalidInput(
+                f"secrets[{name!r}]", f"{name!r} is in the environment in clear too", "give it once"
+            )
+        week = 7 * 86400
+        require_number("timeout_seconds", self.timeout_seconds, 0.001, 366 * 86400, "seconds")
+        require_number("queue_timeout_seconds", self.queue_timeout_seconds, 0.001, 366 * 86400, "seconds")
+        require_number("launch_timeout_seconds", self.launch_timeout_seconds, 0.001, week, "seconds")
+        require_number("stop_grace_seconds", self.stop_grace_seconds, 0, 86400, "seconds")
+        require_integer("max_output_bytes", self.max_output_bytes, 1024, 1 << 40, "bytes")
+        for place in ("user", "working_directory", "hostname", "platform"):
+            if getattr(self, place) is not None:
+                require_text(place, getattr(self, place))
+        if self.working_directory is not None and not self.working_directory.startswith("/"):
+            raise InvalidInput(
+                "working_directory", f"{self.working_directory!r} is not absolute", "begin it with '/'"
+            )
+        for number, network in enumerate(self.networks):
+            require_text(f"networks[{number}]", network)

@@ -1,0 +1,225 @@
+"""What every store of jobs does. Two are in the core, the Django adapter brings one more."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import attrs
+
+from container_manager_core.executor import Stream
+from container_manager_core.job import Execution, Job, JobStatus
+
+
+@attrs.frozen(kw_only=True)
+class JobQuery:
+    """Which jobs to list, newest first.
+
+    Attributes:
+        statuses: any of these; empty means all.
+        host: latest attempt on, or asked for, this host.
+        name: jobs of this name.
+        label: a name and value that the spec's labels have.
+        limit: at most so many.
+        before: only jobs created before this one (paging: the last job's ``(created_at, id)``).
+    """
+
+    statuses: tuple[JobStatus, ...] = ()
+    host: str | None = None
+    name: str | None = None
+    label: tuple[str, str] | None = None
+    limit: int = 100
+    before: tuple[datetime, UUID] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """What a worker can take on.
+
+    Attributes:
+        worker: its id; it must have a heartbeat.
+        limit: at most so many pending jobs.
+        avoid_hosts: pending jobs that ask for one of these are left alone.
+        only_hosts: when set, only jobs that ask for, or run on, one of these.
+        only_jobs: when set, only these jobs.
+        pending: whether pending jobs are wanted at all.
+    """
+
+    worker: str
+    limit: int
+    avoid_hosts: frozenset[str] = frozenset()
+    only_hosts: frozenset[str] | None = None
+    only_jobs: frozenset[UUID] | None = None
+    pending: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class StoredLog:
+    """A piece of output to be stored.
+
+    Attributes:
+        stream: which.
+        offset: position of its first byte in the whole stream.
+        data: the bytes.
+    """
+
+    stream: Stream
+    offset: int
+    data: bytes
+
+
+@attrs.frozen(kw_only=True)
+class Record:
+    """One job's next state, to be written under its lease.
+
+    Attributes:
+        job: the job as it shall be; its ``worker`` and ``epoch`` are the lease it is written under.
+        expect: the status the stored job must have; None means any.
+        capacity: when set, the move to launching is refused if the execution's host already has so many
+            launching and running jobs.
+        logs: output that is stored in the same transaction; a piece whose offset is stored already is
+            passed over. Each stream keeps the first and last halves of ``spec.max_output_bytes``.
+        release: give the lease back.
+    """
+
+    job: Job
+    expect: JobStatus | None = None
+    capacity: int | None = None
+    logs: tuple[StoredLog, ...] = ()
+    release: bool = False
+
+
+class RecordOutcome:
+    """What became of a `Record`."""
+
+    STORED = "stored"
+    FENCED = "fenced"
+    """The lease has passed on, or the status was another: nothing was written."""
+    NO_CAPACITY = "no-capacity"
+    """The host is full: nothing was written."""
+
+
+@attrs.frozen(kw_only=True)
+class LogSlice:
+    """Stored output of one stream.
+
+    Attributes:
+        data: the bytes from the offset on; where some were left out, the marker stands in their place.
+        next_offset: where to go on.
+        more: whether there is more stored already.
+    """
+
+    data: bytes
+    next_offset: int
+    more: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Signals:
+    """What others ask of the worker that holds a job.
+
+    Attributes:
+        cancel: job ids whose cancellation was asked for.
+        watched: job ids whose output somebody follows right now.
+    """
+
+    cancel: frozenset[UUID] = frozenset()
+    watched: frozenset[UUID] = frozenset()
+
+
+class JobStore(Protocol):
+    """Where jobs live. Safe for several threads and, unless it says otherwise, several processes.
+
+    Every method raises `StoreUnavailable` when the store cannot be reached or written.
+    A job that is written by `record_many` keeps what others write: ``cancel_requested_at``.
+    """
+
+    url: str
+
+    def installation_id(self) -> str:
+        """The id that marks everything started for this store; made on first use, then constant."""
+        ...
+
+    def add_many(self, jobs: Sequence[Job]) -> None:
+        """Store new jobs, all or none, durably."""
+        ...
+
+    def get(self, job_id: UUID) -> Job:
+        """The job. Raises `NotFound`."""
+        ...
+
+    def find(self, prefix: str) -> Sequence[UUID]:
+        """At most two ids that begin with these characters of the hexadecimal form."""
+        ...
+
+    def list(self, query: JobQuery) -> Sequence[Job]:
+        """The jobs of a query, newest first."""
+        ...
+
+    def count(self) -> Mapping[tuple[JobStatus, str | None], int]:
+        """How many jobs there are by status and host (of the latest attempt, else asked for)."""
+        ...
+
+    def live_by_host(self) -> Mapping[str, int]:
+        """How many jobs are launching or running on each host; hosts without any may be missing."""
+        ...
+
+    def executions(self, job_id: UUID) -> Sequence[Execution]:
+        """Every attempt of a job, the first one first."""
+        ...
+
+    def heartbeat(self, worker: str, lease_seconds: float) -> None:
+        """Say that a worker lives: its leases hold for so long from now, by the store's own clock."""
+        ...
+
+    def claim(self, claim: Claim) -> Sequence[Job]:
+        """Take jobs under this worker's lease: each gets a new epoch.
+
+        First jobs that need attention and whose worker's lease has run out or was given back, beyond
+        the limit; then pending ones that are due, highest priority first, then the oldest.
+        """
+        ...
+
+    def record_many(self, records: Sequence[Record]) -> Sequence[str]:
+        """Write the next states of jobs in one durable transaction; a `RecordOutcome` for each.
+
+        A record is written only if the stored job has the same worker and epoch.
+        """
+        ...
+
+    def release(self, worker: str) -> None:
+        """Give back every lease of a worker and forget it."""
+        ...
+
+    def request_cancel(self, job_ids: Sequence[UUID], now: datetime) -> None:
+        """Mark jobs for cancellation; finished ones and those marked already stay as they are."""
+        ...
+
+    def watch(self, job_id: UUID, until: datetime) -> None:
+        """Ask whoever holds the job to take over its output at once, until then."""
+        ...
+
+    def signals(self, worker: str) -> Signals:
+        """What others ask of this worker's jobs."""
+        ...
+
+    def read_logs(
+        self, job_id: UUID, stream: Stream, *, attempt: int | None = None, offset: int = 0, limit: int = 1_048_576
+    ) -> LogSlice:
+        """Stored output from an offset on; of the latest attempt unless told otherwise."""
+        ...
+
+    def changed(self, since: object | None) -> tuple[object, bool]:
+        """A token for the present state, and whether anything may have changed since the one given.
+
+        Cheap enough to be called fifty times a second.
+        """
+        ...
+
+    def delete_finished(self, before: datetime) -> int:
+        """Forget jobs that finished before then and need nothing more; how many there were."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...

@@ -1,0 +1,26 @@
+"""Checks that values make of themselves; each error names the place, the value and the range."""
+
+from container_manager_core.errors import InvalidInput
+
+
+def require_text(place: str, value: object) -> None:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise InvalidInput(place, f"{value!r} is no usable text", "write a string that is not empty, without NUL")
+
+
+def require_integer(place: str, value: object, least: int, most: int, unit: str) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidInput(
+            place, f"{value!r} is out of range", f"use a whole number from {least} to {most} {unit}".rstrip()
+        )
+
+
+def require_number(place: str, value: object, least: float, most: float, unit: str) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise InvalidInput(
+            place, f"{value!r} is out of range", f"use a number from {least:g} to {most:g} {unit}".rstrip()
+        )
