@@ -1,1 +1,46 @@
-"""testing."""
+"""Conformance suites for plugins, and the doubles that tests use. Needs the extra ``testing``."""
+
+import pytest
+
+pytest.register_assert_rewrite(__name__)
+
+from container_manager_core.testing.case import needs, overrides  # noqa: E402
+from container_manager_core.testing.executors import ExecutorConformance  # noqa: E402
+from container_manager_core.testing.program import (  # noqa: E402
+    Burn,
+    ChildTick,
+    Exit,
+    Flood,
+    Hoard,
+    IgnoreTermination,
+    OnTermination,
+    Pause,
+    PrintArguments,
+    PrintFolder,
+    PrintVariables,
+    Say,
+    Step,
+    Tick,
+    render_shell,
+)
+
+__all__ = [
+    "Burn",
+    "ChildTick",
+    "ExecutorConformance",
+    "Exit",
+    "Flood",
+    "Hoard",
+    "IgnoreTermination",
+    "OnTermination",
+    "Pause",
+    "PrintArguments",
+    "PrintFolder",
+    "PrintVariables",
+    "Say",
+    "Step",
+    "Tick",
+    "needs",
+    "overrides",
+    "render_shell",
+]
