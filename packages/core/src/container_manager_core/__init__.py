@@ -1,1 +1,78 @@
-"""Run a job in a container, anywhere, and keep every fact about it."""
+"""Run a job in a container, anywhere, and keep every fact about it.
+
+    with ContainerManager() as manager:
+        job = manager.run(ContainerSpec(image="alpine", command=["echo", "hello"]))
+        print(job.status, job.exit_code, manager.logs(job.id).stdout)
+"""
+
+from container_manager_core.attachments import Mount, MountKind, Port
+from container_manager_core.config import Config, WorkerSettings
+from container_manager_core.errors import (
+    CapacityError,
+    ConfigurationError,
+    ContainerManagerError,
+    ExecutorError,
+    IllegalTransition,
+    InvalidInput,
+    LeaseLost,
+    NotFound,
+    PermanentError,
+    PluginError,
+    StoreUnavailable,
+    TransientError,
+)
+from container_manager_core.executor import ContainerExecutor, ExecutorType, Logs, Stream
+from container_manager_core.failure import Failure, FailureKind
+from container_manager_core.hookspecs import hookimpl
+from container_manager_core.host import Host
+from container_manager_core.job import Execution, Job, JobStatus, Usage
+from container_manager_core.manager import ContainerManager
+from container_manager_core.plugins import Plugins
+from container_manager_core.resources import Resources
+from container_manager_core.retry import RetryPolicy
+from container_manager_core.secrets import Secret
+from container_manager_core.spec import ContainerSpec, PullPolicy
+from container_manager_core.store import open_store
+from container_manager_core.store.protocol import JobQuery, JobStore
+
+__all__ = [
+    "CapacityError",
+    "Config",
+    "ConfigurationError",
+    "ContainerExecutor",
+    "ContainerManager",
+    "ContainerManagerError",
+    "ContainerSpec",
+    "Execution",
+    "ExecutorError",
+    "ExecutorType",
+    "Failure",
+    "FailureKind",
+    "Host",
+    "IllegalTransition",
+    "InvalidInput",
+    "Job",
+    "JobQuery",
+    "JobStatus",
+    "JobStore",
+    "LeaseLost",
+    "Logs",
+    "Mount",
+    "MountKind",
+    "NotFound",
+    "PermanentError",
+    "PluginError",
+    "Plugins",
+    "Port",
+    "PullPolicy",
+    "Resources",
+    "RetryPolicy",
+    "Secret",
+    "StoreUnavailable",
+    "Stream",
+    "TransientError",
+    "Usage",
+    "WorkerSettings",
+    "hookimpl",
+    "open_store",
+]

@@ -92,7 +92,7 @@ class Execution:
         cost: in the host's currency.
         metadata: the platform's facts, for example ``container_name`` and ``image_digest``.
         logs: how far its output is stored.
-        cleaned: whether nothing of it is left on the platform.
+        cleaned: whether a worker has nothing more to do for it on the platform.
     """
 
     attempt: int
@@ -159,7 +159,7 @@ class Job:
         scheduled_at: not started before.
         requested_host, preferred_executor: the submitter's wishes for routing.
         created_by: who submitted it.
-        created_at, queued_at: when it was submitted, and when it last became pending.
+        created_at, queued_at: when it was submitted, and when it was submitted or last restarted.
         not_before: a pause before the next attempt.
         waiting: why a pending job waits, in one sentence.
         attempt: the number of attempts begun.
@@ -213,4 +213,4 @@ class Job:
         """Whether a worker still has something to do for the latest attempt."""
         if self.status.is_live:
             return True
-        return self.status.is_terminal and self.execution is not None and not self.execution.cleaned
+        return self.execution is not None and not self.execution.cleaned

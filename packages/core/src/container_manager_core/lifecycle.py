@@ -99,7 +99,7 @@ def finished(job: Job, status: JobStatus, now: datetime, failure: Failure | None
     )
 
 
-def retried(job: Job, failure: Failure, not_before: datetime, now: datetime, **facts: Any) -> Job:
+def retried(job: Job, failure: Failure, not_before: datetime, **facts: Any) -> Job:
     """The attempt ended badly and another is to follow."""
     execution = _ended(job.execution, _end_of(failure), failure=failure, **facts)
     return _move(
@@ -108,7 +108,6 @@ def retried(job: Job, failure: Failure, not_before: datetime, now: datetime, **f
         execution=execution,
         exit_code=execution.exit_code if execution else None,
         failure=failure,
-        queued_at=now,
         not_before=not_before,
         waiting=f"attempt {job.attempt} ended badly ({failure}); the next follows",
     )

@@ -1,9 +1,12 @@
 """When a failed attempt is followed by another."""
 
+import random
+from collections.abc import Callable, Iterable
+
 import attrs
 
 from container_manager_core.errors import InvalidInput
-from container_manager_core.failure import INFRASTRUCTURE, FailureKind
+from container_manager_core.failure import INFRASTRUCTURE, Failure, FailureKind
 from container_manager_core.validation import require_integer, require_number
 
 
@@ -46,3 +49,29 @@ class RetryPolicy:
                 f"{sorted(own_fault)[0].value!r} is a failure of the platform",
                 "those are tried again by themselves: see max_infrastructure_attempts",
             )
+
+    def pause_before_next(
+        self, failures: Iterable[Failure | None], chance: Callable[[], float] = random.random
+    ) -> float | None:
+        """Seconds until the next attempt, or None when there is none.
+
+        Args:
+            failures: how every attempt since submission or restart ended, the latest last.
+            chance: a number from 0 to 1 for the jitter.
+        """
+        ended = [failure for failure in failures if failure is not None]
+        if not ended:
+            return None
+        of_platform = [failure for failure in ended if failure.kind in INFRASTRUCTURE]
+        own = len(ended) - len(of_platform)
+        latest = ended[-1]
+        if latest.kind in INFRASTRUCTURE:
+            allowed = latest.retryable and len(of_platform) <= self.max_infrastructure_attempts
+            earlier = len(of_platform) - 1
+        else:
+            allowed = latest.kind in self.retry_on and own < self.max_attempts
+            earlier = own - 1
+        if not allowed:
+            return None
+        pause = min(self.backoff_seconds * 2.0 ** min(earlier, 62), self.max_backoff_seconds)
+        return pause * (1 - self.jitter * chance())

@@ -1,0 +1,61 @@
+"""Putting a worker together from its parts."""
+
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+from container_manager_core.clock import Clock
+from container_manager_core.config import WorkerSettings
+from container_manager_core.fleet import Fleet
+from container_manager_core.lanes import Lanes, ThreadLanes
+from container_manager_core.leases import Lease
+from container_manager_core.listening import Listeners
+from container_manager_core.operations import Operations
+from container_manager_core.plugins import Plugins
+from container_manager_core.recorder import Recorder
+from container_manager_core.routing import Router
+from container_manager_core.secrets import SecretSource
+from container_manager_core.store.protocol import JobStore
+from container_manager_core.worker import Worker, new_worker_id
+
+
+def assemble_worker(
+    *,
+    store: JobStore,
+    fleet: Fleet,
+    plugins: Plugins,
+    secrets: SecretSource,
+    settings: WorkerSettings,
+    clock: Clock,
+    lanes: Lanes | None = None,
+    only_hosts: frozenset[str] | None = None,
+    only_jobs: frozenset[UUID] | None = None,
+    impatient: bool = False,
+    on_progress: Callable[[str], None] | None = None,
+) -> Worker:
+    """A worker with an id of its own, ready to run.
+
+    Args:
+        lanes: threads unless told otherwise; `InlineLanes` for a test that calls ``step`` itself.
+        on_progress: takes lines on image pulls and the like.
+    """
+    give_up = threading.Event()
+    operations = Operations(
+        store=store,
+        recorder=Recorder(store, plugins, give_up),
+        fleet=fleet,
+        secrets=secrets,
+        lease=Lease(store, new_worker_id(), settings.lease_seconds, clock),
+        settings=settings,
+        clock=clock,
+        report=(lambda job_id, line: on_progress(line)) if on_progress else (lambda job_id, line: None),
+    )
+    return Worker(
+        operations,
+        Router(fleet),
+        lanes or ThreadLanes(settings.calls_per_host),
+        Listeners(fleet) if lanes is None else None,
+        only_hosts=only_hosts,
+        only_jobs=only_jobs,
+        impatient=impatient,
+    )

@@ -1,0 +1,156 @@
+"""The hosts at run time: their executors, made when first needed, and how healthy they are."""
+
+import threading
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from container_manager_core.clock import Clock
+from container_manager_core.errors import ContainerManagerError, ExecutorError, InvalidInput, NotFound
+from container_manager_core.executor import ContainerExecutor, ExecutorContext, Health
+from container_manager_core.host import Host
+from container_manager_core.plugins import Plugins
+from container_manager_core.spec import ContainerSpec
+
+FIRST_REST_SECONDS = 1.0
+LONGEST_REST_SECONDS = 30.0
+
+
+@attrs.frozen(kw_only=True)
+class HostState:
+    """How a host is doing, as this process has seen it: a circuit breaker.
+
+    A host that failed is left alone until a check succeeds; the first check comes after a second, each
+    further one after twice the time, up to half a minute.
+
+    Attributes:
+        failures: failed calls and checks in a row.
+        check_at: monotonic time of the next check, while there are failures.
+        problem: what the latest failure said.
+    """
+
+    failures: int = 0
+    check_at: float = 0.0
+    problem: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether jobs may be sent there."""
+        return self.failures == 0
+
+
+class Fleet:
+    """The configured hosts. Safe for several threads.
+
+    Args:
+        hosts: by name.
+        plugins: bring the executor types.
+        installation_id: put on everything that is started.
+        clock: where the time comes from.
+    """
+
+    def __init__(self, hosts: Mapping[str, Host], plugins: Plugins, installation_id: str, clock: Clock) -> None:
+        self.hosts = hosts
+        self.plugins = plugins
+        self._installation_id = installation_id
+        self._clock = clock
+        self._executors: dict[str, ContainerExecutor] = {}
+        self._states: dict[str, HostState] = {}
+        self._lock = threading.Lock()
+        self._making = {name: threading.Lock() for name in hosts}
+
+    def host(self, name: str) -> Host:
+        """The host of that name. Raises `NotFound`."""
+        try:
+            return self.hosts[name]
+        except KeyError:
+            known = ", ".join(sorted(self.hosts)) or "none"
+            raise NotFound("host", f"no host is called {name!r}", f"configured are: {known}") from None
+
+    def executor(self, name: str) -> ContainerExecutor:
+        """The host's executor; the first call makes it and imports its platform's SDK.
+
+        Raises:
+            NotFound: no such host, or nothing installed brings its executor.
+            ConfigurationError: its options cannot be used.
+        """
+        host = self.host(name)
+        with self._making[name]:
+            made = self._executors.get(name)
+            if made is None:
+                made = self._make(host)
+                self._executors[name] = made
+            return made
+
+    def _make(self, host: Host) -> ContainerExecutor:
+        from container_manager_core.structuring import structure
+
+        executor_type = self.plugins.executor_type(host.executor, f"hosts.{host.name}.executor")
+        options = structure(host.config, executor_type.options, f"hosts.{host.name}.config")
+        context = ExecutorContext(host=host.name, installation_id=self._installation_id, clock=self._clock)
+        try:
+            return executor_type.factory(options, context)
+        except ImportError as error:
+            raise NotFound(
+                f"hosts.{host.name}.executor",
+                f"the executor {host.executor!r} cannot be imported ({error})",
+                f"reinstall {executor_type.distribution}",
+            ) from error
+
+    def made(self) -> Iterator[tuple[str, ContainerExecutor]]:
+        """The executors that exist already, by host."""
+        yield from list(self._executors.items())
+
+    def state(self, name: str) -> HostState:
+        """How the host is doing."""
+        with self._lock:
+            return self._states.get(name, HostState())
+
+    def checks_due(self) -> list[str]:
+        """Hosts that failed and are to be asked again now."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return [name for name, state in self._states.items() if state.check_at <= now]
+
+    def note_success(self, name: str) -> None:
+        """A call was answered."""
+        with self._lock:
+            self._states.pop(name, None)
+
+    def note_failure(self, name: str, problem: str) -> HostState:
+        """A call was not answered: the host is left alone until a check succeeds."""
+        with self._lock:
+            failures = self._states.get(name, HostState()).failures + 1
+            rest = min(FIRST_REST_SECONDS * 2 ** min(failures - 1, 16), LONGEST_REST_SECONDS)
+            state = HostState(failures=failures, check_at=self._clock.monotonic() + rest, problem=problem)
+            self._states[name] = state
+            return state
+
+    def check(self, name: str) -> Health:
+        """Ask the host how it is, and remember the answer. Never raises for a host that is not usable."""
+        try:
+            health = self.executor(name).check_health()
+        except (InvalidInput, ExecutorError) as error:
+            health = Health(ok=False, message=str(error))
+        if health.ok:
+            self.note_success(name)
+        else:
+            self.note_failure(name, f"{health.message}; {health.hint}" if health.hint else health.message)
+        return health
+
+    def why_not(self, name: str, spec: ContainerSpec) -> str | None:
+        """Why the host cannot run a spec at all, or None when it can."""
+        try:
+            plan = self.executor(name).plan(spec)
+        except ContainerManagerError as error:
+            return str(error)
+        if plan.can_run:
+            return None
+        first = plan.problems[0]
+        return f"{first.place}: {first.message}" + (f"; {first.remedy}" if first.remedy else "")
+
+    def close(self) -> None:
+        """Give back every executor's connections."""
+        for _, executor in self.made():
+            executor.close()
+        self._executors.clear()

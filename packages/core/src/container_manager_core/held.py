@@ -1,0 +1,105 @@
+"""One job in a worker's hands, and what is to be done with it next."""
+
+from enum import StrEnum
+
+import attrs
+
+from container_manager_core.job import Job, JobStatus, StopReason
+from container_manager_core.lanes import Lane
+
+
+class Step(StrEnum):
+    """One operation on a job."""
+
+    LAUNCH = "launch"
+    RECOVER = "recover"
+    REFRESH = "refresh"
+    STOP = "stop"
+    HARVEST = "harvest"
+    LOSE = "lose"
+    CLEANUP = "cleanup"
+
+    @property
+    def lane(self) -> Lane:
+        """Where it runs."""
+        return _LANES[self]
+
+
+_LANES = {
+    Step.LAUNCH: Lane.LAUNCH,
+    Step.RECOVER: Lane.LAUNCH,
+    Step.REFRESH: Lane.FINISH,
+    Step.STOP: Lane.STOP,
+    Step.HARVEST: Lane.FINISH,
+    Step.LOSE: Lane.FINISH,
+    Step.CLEANUP: Lane.FINISH,
+}
+
+
+@attrs.define(eq=False)
+class Held:
+    """A job under this worker's lease.
+
+    Attributes:
+        job: as it is stored.
+        fresh: the launch was decided by this worker and not tried yet.
+        busy: a step is under way; everything else waits for it.
+        stop: why it is to be stopped, if it is.
+        stopped: the platform has confirmed the stop.
+        ended: the platform says that the execution is over.
+        missing_since: monotonic time since which the platform does not know it.
+        lost: it was missing for too long.
+        watched: somebody follows the output.
+        not_before: monotonic time before which no step is tried.
+        failures: failed steps in a row.
+    """
+
+    job: Job
+    fresh: bool = False
+    busy: bool = False
+    stop: StopReason | None = None
+    stopped: bool = False
+    ended: bool = False
+    missing_since: float | None = None
+    lost: bool = False
+    watched: bool = False
+    not_before: float = 0.0
+    failures: int = 0
+
+    @property
+    def host(self) -> str:
+        """Where the attempt runs."""
+        return self.job.execution.host if self.job.execution else ""
+
+    @property
+    def execution_id(self) -> str | None:
+        """The platform's id, once it is known."""
+        return self.job.execution.execution_id if self.job.execution else None
+
+    @property
+    def works(self) -> bool:
+        """Whether it takes up one of the worker's places."""
+        return self.job.status.is_live
+
+    def next_step(self, now: float) -> Step | None:
+        """What to do now; None while there is nothing to do or something is under way.
+
+        Args:
+            now: monotonic seconds.
+        """
+        if self.busy or self.not_before > now:
+            return None
+        if self.job.status is JobStatus.LAUNCHING:
+            return Step.LAUNCH if self.fresh and self.stop is None else Step.RECOVER
+        if self.job.status is JobStatus.RUNNING:
+            return self._next_of_running()
+        return Step.CLEANUP if self.job.needs_attention else None
+
+    def _next_of_running(self) -> Step | None:
+        if self.ended or self.stopped:
+            return Step.HARVEST
+        if self.lost:
+            return Step.LOSE
+        if self.stop is not None:
+            return Step.STOP
+        return Step.REFRESH if self.watched else None

@@ -1,0 +1,468 @@
+"""The facade: everything that an application does with jobs, in one object."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from uuid import UUID, uuid4
+
+import attrs
+
+from container_manager_core import lifecycle
+from container_manager_core.clock import Clock, SystemClock
+from container_manager_core.config import Config
+from container_manager_core.errors import IllegalTransition, InvalidInput, NotFound
+from container_manager_core.executor import Health, LogChunk, Logs, Stream
+from container_manager_core.failure import Failure, FailureKind
+from container_manager_core.fleet import Fleet
+from container_manager_core.host import Host
+from container_manager_core.job import Execution, Job, JobStatus
+from container_manager_core.plugins import Plugins
+from container_manager_core.secrets import SecretSource, Vault
+from container_manager_core.spec import ContainerSpec
+from container_manager_core.store import open_store
+from container_manager_core.store.protocol import JobQuery, JobStore, Record, RecordOutcome
+from container_manager_core.validation import require_integer
+
+if TYPE_CHECKING:
+    from container_manager_core.worker import Worker
+
+OnOutput = Callable[[Stream, bytes], None]
+OnProgress = Callable[[str], None]
+
+GLANCE_SECONDS = 0.02
+WATCH_SECONDS = 10.0
+
+
+class ContainerManager:
+    """Submits jobs, runs them, and knows everything about them.
+
+    Safe for several threads. Use it as a context manager, or call `close`.
+
+    Args:
+        config: where the store and the hosts are; found by `Config.load` when left out.
+        store, hosts, plugins, clock: replace what the configuration and the installed plugins give.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        store: JobStore | None = None,
+        hosts: Iterable[Host] | None = None,
+        plugins: Plugins | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config = config if config is not None else Config.load()
+        self.clock = clock or SystemClock()
+        self.plugins = plugins or Plugins.load()
+        self.hosts: Mapping[str, Host] = (
+            {host.name: host for host in hosts} if hosts is not None else dict(self.config.hosts)
+        )
+        self._store = store
+        self._opening = threading.RLock()
+        self._fleet: Fleet | None = None
+        self._vault: Vault | None = None
+        self.secrets = SecretSource(self._open_vault, self.plugins.secret_resolvers())
+
+    @property
+    def store(self) -> JobStore:
+        """Where the jobs live; opened when first needed."""
+        with self._opening:
+            if self._store is None:
+                self._store = open_store(self.config.store, clock=self.clock)
+            return self._store
+
+    @property
+    def fleet(self) -> Fleet:
+        """The hosts at run time."""
+        with self._opening:
+            if self._fleet is None:
+                self._fleet = Fleet(self.hosts, self.plugins, self.store.installation_id(), self.clock)
+            return self._fleet
+
+    def submit(
+        self,
+        spec: ContainerSpec,
+        *,
+        name: str = "",
+        priority: int = 50,
+        host: str | None = None,
+        executor: str | None = None,
+        scheduled_at: datetime | None = None,
+        created_by: str | None = None,
+    ) -> Job:
+        """Accept a job: once this returns, it is stored durably and will not be lost.
+
+        Args:
+            spec: what to run.
+            name: for people; need not be unique.
+            priority: 0 to 100; higher goes first.
+            host: run it there and nowhere else.
+            executor: run it on a host of this executor and no other.
+            scheduled_at: not before this aware time.
+            created_by: who submits it.
+
+        Raises:
+            InvalidInput: something cannot be accepted; nothing was stored.
+            StoreUnavailable: the store cannot be written; nothing was stored.
+        """
+        job = self._accepted(
+            spec,
+            name=name,
+            priority=priority,
+            requested_host=host,
+            preferred_executor=executor,
+            scheduled_at=scheduled_at,
+            created_by=created_by,
+        )
+        self.store.add_many([job])
+        self._announce(job, None)
+        return job
+
+    def submit_many(self, specs: Iterable[ContainerSpec], *, name: str = "", priority: int = 50) -> Sequence[Job]:
+        """Accept many jobs in one durable write, all or none."""
+        jobs = [self._accepted(spec, name=name, priority=priority) for spec in specs]
+        self.store.add_many(jobs)
+        for job in jobs:
+            self._announce(job, None)
+        return jobs
+
+    def run(
+        self,
+        spec: ContainerSpec,
+        *,
+        on_output: OnOutput | None = None,
+        on_progress: OnProgress | None = None,
+        name: str = "",
+        priority: int = 50,
+        host: str | None = None,
+        executor: str | None = None,
+        created_by: str | None = None,
+    ) -> Job:
+        """Submit a job, work on it in this process until it has ended, and return it.
+
+        A first KeyboardInterrupt cancels the job and goes on until it has ended; a second one passes
+        through. Where no host answers, the job ends as failed rather than wait.
+
+        Args:
+            on_output: called with each piece of output as it comes, in the caller's thread.
+            on_progress: called with a line on what is going on before the start, such as an image pull.
+        """
+        job = self.submit(
+            spec, name=name, priority=priority, host=host, executor=executor, created_by=created_by
+        )
+        worker = self._worker(
+            max_jobs=1, only_jobs=frozenset({job.id}), impatient=True, on_progress=on_progress
+        )
+        thread = threading.Thread(target=worker.run, name=f"container-manager run {job.id}", daemon=True)
+        thread.start()
+        try:
+            self._stream_until_ended(job.id, on_output)
+            self._wait_for_cleanup(job.id)
+        finally:
+            worker.stop()
+            thread.join(timeout=5.0)
+        return self.get(job.id)
+
+    def worker(
+        self,
+        *,
+        max_jobs: int | None = None,
+        poll_interval_seconds: float | None = None,
+        hosts: Iterable[str] | None = None,
+    ) -> "Worker":
+        """A worker on this store; call its ``run``.
+
+        Args:
+            max_jobs: most jobs at once; the configuration's number when left out.
+            poll_interval_seconds: longest time between two looks at the store and the platforms.
+            hosts: work on these hosts alone.
+
+        Raises:
+            NotFound: a host that is not configured.
+        """
+        only_hosts = frozenset(hosts) if hosts is not None else None
+        for host in sorted(only_hosts or ()):
+            self.fleet.host(host)
+        return self._worker(max_jobs=max_jobs, poll_interval_seconds=poll_interval_seconds, only_hosts=only_hosts)
+
+    def resolve(self, text: str) -> UUID:
+        """The id of a job from its full text or from an unambiguous beginning of at least four characters.
+
+        Raises:
+            InvalidInput: it is no id, or several jobs begin so.
+            NotFound: no job has it.
+        """
+        prefix = text.strip().lower()
+        if len(prefix.replace("-", "")) < 4 or any(character not in "0123456789abcdef-" for character in prefix):
+            raise InvalidInput("job id", f"{text!r} is no job id", "write the id as 'list' shows it, or its beginning")
+        found = self.store.find(prefix)
+        if not found:
+            raise NotFound("job id", f"there is no job {text!r}", "see container-manager list")
+        if len(found) > 1:
+            raise InvalidInput("job id", f"several jobs begin with {text!r}", "write more of it")
+        return found[0]
+
+    def get(self, job_id: UUID) -> Job:
+        """The job as it is stored now. Raises `NotFound`."""
+        return self.store.get(job_id)
+
+    def list(self, query: JobQuery | None = None) -> Sequence[Job]:
+        """The jobs of a query, newest first; the latest hundred without one."""
+        return self.store.list(query or JobQuery())
+
+    def executions(self, job_id: UUID) -> Sequence[Execution]:
+        """Every attempt of a job, the first one first."""
+        return self.store.executions(job_id)
+
+    def logs(self, job_id: UUID, *, attempt: int | None = None) -> Logs:
+        """The stored output of an attempt, the latest unless told otherwise, whole and in memory."""
+        self.get(job_id)
+        return Logs(
+            stdout=b"".join(self._stored(job_id, Stream.STDOUT, attempt)),
+            stderr=b"".join(self._stored(job_id, Stream.STDERR, attempt)),
+        )
+
+    def follow(self, job_id: UUID, stream: Stream | None = None) -> Iterator[LogChunk]:
+        """Output of the latest attempt as it comes, until the job has ended.
+
+        While this is iterated, whoever works on the job takes its output over at once.
+        """
+        offsets = {wanted: 0 for wanted in Stream if stream in (None, wanted)}
+        token: object | None = None
+        watched_until = self.clock.monotonic()
+        attempt = 0
+        while True:
+            now = self.clock.monotonic()
+            if now >= watched_until:
+                self.store.watch(job_id, self.clock.now() + timedelta(seconds=WATCH_SECONDS))
+                watched_until = now + WATCH_SECONDS / 2
+            job = self.get(job_id)
+            if job.attempt != attempt:
+                attempt, offsets = job.attempt, dict.fromkeys(offsets, 0)
+            for wanted in offsets:
+                for piece, offsets[wanted] in self._pieces(job_id, wanted, offsets[wanted]):
+                    yield LogChunk(wanted, piece)
+            if job.status.is_terminal:
+                return
+            token = self._wait_for_change(token, watched_until)
+
+    def wait(self, job_id: UUID, timeout_seconds: float | None = None) -> Job:
+        """The job once it has ended; as it is when the timeout comes first. Some worker must work on it."""
+        deadline = None if timeout_seconds is None else self.clock.monotonic() + timeout_seconds
+        token: object | None = None
+        while True:
+            job = self.get(job_id)
+            now = self.clock.monotonic()
+            if job.status.is_terminal or (deadline is not None and now >= deadline):
+                return job
+            token = self._wait_for_change(token, min(now + 1.0, deadline or now + 1.0))
+
+    def cancel(self, job_id: UUID) -> Job:
+        """Ask for a job to be stopped. One that no worker holds is cancelled at once.
+
+        Returns:
+            The job: cancelled already, or with ``cancel_requested_at`` set.
+
+        Raises:
+            IllegalTransition: it has ended already.
+        """
+        job = self.get(job_id)
+        if job.status.is_terminal:
+            raise IllegalTransition(job_id, job.status.value, JobStatus.CANCELLED.value, "it has ended already")
+        self.store.request_cancel([job_id], self.clock.now())
+        job = self.get(job_id)
+        if job.status is JobStatus.PENDING and job.worker is None:
+            failure = Failure(kind=FailureKind.CANCELLED, message="somebody asked for it to be stopped")
+            self._write_unheld(job, lifecycle.finished(job, JobStatus.CANCELLED, self.clock.now(), failure))
+        return self.get(job_id)
+
+    def restart(self, job_id: UUID) -> Job:
+        """Make a finished job pending again; its attempts stay in the history.
+
+        Raises:
+            IllegalTransition: it has not ended.
+        """
+        for _ in range(100):
+            job = self.get(job_id)
+            after = lifecycle.restarted(job, self.clock.now())
+            if job.worker is None and self._write_unheld(job, after):
+                return self.get(job_id)
+            threading.Event().wait(0.05)  # a worker is just cleaning up after it
+        raise IllegalTransition(job_id, job.status.value, JobStatus.PENDING.value, f"worker {job.worker} holds it")
+
+    def check_host(self, name: str) -> Health:
+        """Ask a host how it is. Never raises for a host that does not answer.
+
+        Raises:
+            NotFound: no host is called so.
+        """
+        self.fleet.host(name)
+        return self.fleet.check(name)
+
+    def close(self) -> None:
+        """Give back connections."""
+        if self._fleet is not None:
+            self._fleet.close()
+        if self._store is not None:
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open_vault(self) -> Vault:
+        with self._opening:
+            if self._vault is None:
+                self._vault = Vault.open(self.config.key_file)
+            return self._vault
+
+    def _accepted(self, spec: ContainerSpec, *, name: str = "", priority: int = 50, **wishes: object) -> Job:
+        require_integer("priority", priority, 0, 100, "")
+        if len(name) > 255 or "\0" in name:
+            raise InvalidInput("name", f"{name!r} cannot be a job's name", "use at most 255 characters, without NUL")
+        self._check_wishes(**wishes)  # type: ignore[arg-type]
+        now = self.clock.now()
+        sealed = attrs.evolve(spec, secrets=self.secrets.seal(spec.secrets)) if spec.secrets else spec
+        return Job(
+            id=uuid4(),
+            spec=sealed,
+            name=name,
+            priority=priority,
+            created_at=now,
+            queued_at=now,
+            **wishes,  # type: ignore[arg-type]
+        )
+
+    def _check_wishes(
+        self,
+        requested_host: str | None = None,
+        preferred_executor: str | None = None,
+        scheduled_at: datetime | None = None,
+        created_by: str | None = None,
+    ) -> None:
+        if requested_host is not None and requested_host not in self.hosts:
+            known = ", ".join(sorted(self.hosts)) or "none"
+            raise NotFound("host", f"no host is called {requested_host!r}", f"configured are: {known}")
+        if preferred_executor is not None:
+            self.plugins.executor_type(preferred_executor)
+            if preferred_executor not in {host.executor for host in self.hosts.values()}:
+                raise NotFound(
+                    "executor", f"no configured host is of executor {preferred_executor!r}", "configure one"
+                )
+        if requested_host and preferred_executor and self.hosts[requested_host].executor != preferred_executor:
+            raise InvalidInput(
+                "host",
+                f"{requested_host!r} is of executor {self.hosts[requested_host].executor!r}, not {preferred_executor!r}",
+                "ask for one of them",
+            )
+        if scheduled_at is not None and scheduled_at.tzinfo is None:
+            raise InvalidInput("scheduled_at", f"{scheduled_at!r} has no time zone", "give an aware time")
+
+    def _worker(
+        self,
+        *,
+        max_jobs: int | None = None,
+        poll_interval_seconds: float | None = None,
+        only_hosts: frozenset[str] | None = None,
+        only_jobs: frozenset[UUID] | None = None,
+        impatient: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> "Worker":
+        from container_manager_core.assembly import assemble_worker
+
+        changes = {"max_concurrent_jobs": max_jobs, "poll_interval_seconds": poll_interval_seconds}
+        settings = attrs.evolve(
+            self.config.worker, **{name: value for name, value in changes.items() if value is not None}
+        )
+        return assemble_worker(
+            store=self.store,
+            fleet=self.fleet,
+            plugins=self.plugins,
+            secrets=self.secrets,
+            settings=settings,
+            clock=self.clock,
+            only_hosts=only_hosts,
+            only_jobs=only_jobs,
+            impatient=impatient,
+            on_progress=on_progress,
+        )
+
+    def _stream_until_ended(self, job_id: UUID, on_output: OnOutput | None) -> None:
+        """Pass the output on; a first KeyboardInterrupt cancels the job."""
+        passed_on = {stream: 0 for stream in Stream}
+
+        def stream() -> None:
+            seen = dict.fromkeys(Stream, 0)
+            for chunk in self.follow(job_id):
+                seen[chunk.stream] += len(chunk.data)
+                fresh = seen[chunk.stream] - passed_on[chunk.stream]
+                if on_output is not None and fresh > 0:
+                    passed_on[chunk.stream] = seen[chunk.stream]
+                    on_output(chunk.stream, chunk.data[-fresh:])
+
+        try:
+            stream()
+        except KeyboardInterrupt:
+            try:
+                self.cancel(job_id)
+            except IllegalTransition:
+                return  # it ended by itself just now
+            stream()
+
+    def _wait_for_cleanup(self, job_id: UUID) -> None:
+        """Until nothing is left on the platform; not longer than a while, the next worker would do it."""
+        until = self.clock.monotonic() + 30.0
+        token: object | None = None
+        while self.clock.monotonic() < until:
+            if not self.get(job_id).needs_attention:
+                return
+            token = self._wait_for_change(token, self.clock.monotonic() + 0.5)
+
+    def _wait_for_change(self, token: object | None, until: float) -> object | None:
+        """Sleep until the store may have changed, or until a monotonic time; the new token."""
+        pause = threading.Event()
+        while True:
+            fresh, changed = self.store.changed(token)
+            if changed or self.clock.monotonic() >= until:
+                return fresh
+            token = fresh
+            pause.wait(GLANCE_SECONDS)
+
+    def _stored(self, job_id: UUID, stream: Stream, attempt: int | None) -> Iterator[bytes]:
+        for piece, _ in self._pieces(job_id, stream, 0, attempt):
+            yield piece
+
+    def _pieces(
+        self, job_id: UUID, stream: Stream, offset: int, attempt: int | None = None
+    ) -> Iterator[tuple[bytes, int]]:
+        """Stored output from an offset on, each piece with the offset after it."""
+        while True:
+            found = self.store.read_logs(job_id, stream, attempt=attempt, offset=offset)
+            if found.data:
+                offset = found.next_offset
+                yield found.data, offset
+            if not found.more:
+                return
+
+    def _write_unheld(self, before: Job, after: Job) -> bool:
+        """Write a job that no worker holds; False when one took it meanwhile."""
+        outcome = self.store.record_many([Record(job=after, expect=before.status)])[0]
+        if outcome != RecordOutcome.STORED:
+            return False
+        self._announce(after, before.status)
+        return True
+
+    def _announce(self, job: Job, previous: JobStatus | None) -> None:
+        try:
+            self.plugins.hook.container_manager_job_changed(job=job, previous=previous)
+        except Exception:  # a plugin's mistake must not undo what is stored
+            import structlog
+
+            structlog.get_logger("container_manager").exception("plugin.hook_failed", job_id=str(job.id))

@@ -1,0 +1,302 @@
+"""The four operations on one job: launch, refresh, harvest, cancel, and the clean-up that follows.
+
+Each takes a job that the caller holds a lease on, calls its platform, stores what came of it and returns
+the job as stored. The worker loop, the facade and the Django adapter call the same ones.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import structlog
+
+from container_manager_core import lifecycle
+from container_manager_core.clock import Clock
+from container_manager_core.config import WorkerSettings
+from container_manager_core.errors import ExecutorError, InvalidInput, TransientError
+from container_manager_core.executor import (
+    Capability,
+    ContainerExecutor,
+    ExecutionRequest,
+    ExecutionState,
+    ExecutionStatus,
+    Harvest,
+    LogPage,
+)
+from container_manager_core.failure import Failure, FailureKind
+from container_manager_core.fleet import Fleet
+from container_manager_core.intake import LogIntake
+from container_manager_core.job import Execution, Job, JobStatus, StopReason
+from container_manager_core.leases import Lease
+from container_manager_core.recorder import Recorder
+from container_manager_core.secrets import Masker, SecretSource
+from container_manager_core.store.protocol import JobStore
+
+_log = structlog.get_logger("container_manager")
+
+STORE_PIECE_BYTES = 4 * 1024 * 1024
+_NOT_FOUND = ExecutionState(status=ExecutionStatus.NOT_FOUND)
+
+
+@attrs.frozen(kw_only=True)
+class Operations:
+    """The operations, with all they need.
+
+    Attributes:
+        store, recorder: where jobs live, and what writes them.
+        fleet: the hosts.
+        secrets: gives the values of secrets.
+        lease: the worker's claim.
+        settings: how workers work.
+        clock: where the time comes from.
+        report: takes progress lines, with the job's id.
+    """
+
+    store: JobStore
+    recorder: Recorder
+    fleet: Fleet
+    secrets: SecretSource
+    lease: Lease
+    settings: WorkerSettings
+    clock: Clock
+    report: Any = lambda job_id, line: None
+
+    def launch(self, job: Job) -> Job:
+        """Start the attempt whose intent is stored.
+
+        Returns:
+            The job running; or failed, or pending again for another attempt; or still launching
+            when the platform may have started it but its answer was lost: see `recover`.
+        """
+        executor = self._executor(job)
+        try:
+            request = self._request(job)
+        except InvalidInput as error:
+            return self._ended(job, Failure(kind=FailureKind.SPEC, message=str(error)))
+        try:
+            launch = executor.launch_job(request)
+        except ExecutorError as error:
+            return self._launch_failed(job, error, Masker(request.secrets.values()))
+        self.fleet.note_success(_execution(job).host)
+        return self._running(job, launch.execution_id, launch.metadata, launch.started_at)
+
+    def recover(self, job: Job) -> Job:
+        """Find out what became of a launch whose answer was lost, by a former worker or by us.
+
+        Returns:
+            The job running, when the platform has it; launched, when it certainly has not; else
+            unchanged. Raises `TransientError` while the platform cannot be asked.
+        """
+        executor = self._executor(job)
+        try:
+            request = self._request(job)
+        except InvalidInput as error:
+            return self._ended(job, Failure(kind=FailureKind.SPEC, message=str(error)))
+        found = executor.find_execution(request)
+        if found is not None:
+            _log.info("job.found", job_id=str(job.id), attempt=job.attempt, execution_id=found)
+            return self._running(job, found, {}, None)
+        if _execution(job).stop_reason is not None:
+            return self._ended(job, self._judge(job, _NOT_FOUND, Masker(())))
+        waited = (self.clock.now() - _execution(job).created_at).total_seconds()
+        if Capability.IDEMPOTENT_LAUNCH in executor.capabilities or waited > self.settings.lost_grace_seconds:
+            return self.launch(job)
+        return job
+
+    def refresh(self, job: Job) -> Job:
+        """Take over the output that has come since the last time."""
+        executor = self._executor(job)
+        execution = _execution(job)
+        pages = executor.read_pages(execution.execution_id or "", execution.logs.cursor)
+        intake = LogIntake(execution.logs, Masker(self.secrets.resolve(job.spec.secrets).values()))
+        job = self._store_pages(job, intake, pages)
+        return self._store_rest(job, intake)
+
+    def harvest(self, job: Job) -> Job:
+        """Take over all that an ended attempt left behind, and store how it ended.
+
+        Returns:
+            The job in a terminal status, or pending again for another attempt; unchanged when the
+            platform says that it has not ended.
+        """
+        request = self._request(job)
+        harvest = self._executor(job).harvest_job(request)
+        if not harvest.state.has_ended:
+            return job
+        masker = Masker(request.secrets.values())
+        intake = LogIntake(_execution(job).logs, masker)
+        job = self._store_pages(job, intake, harvest.pages)
+        intake.finish()
+        logs, position = intake.drain()
+        facts = self._facts(job, harvest, logs=position)
+        return self._ended(job, self._judge(job, harvest.state, masker), facts, stored=logs)
+
+    def lose(self, job: Job) -> Job:
+        """The platform has not known the attempt for too long: give it up."""
+        failure = Failure(
+            kind=FailureKind.LOST,
+            message=f"{_execution(job).host} no longer knows the execution {_execution(job).execution_id}",
+            retryable=True,
+            hint="look whether something else removes containers there",
+        )
+        return self._ended(job, self._judge(job, _NOT_FOUND, Masker(())) or failure)
+
+    def cancel(self, job: Job, reason: StopReason) -> Job:
+        """Stop the running attempt: the intent is stored first, then the platform is told.
+
+        Blocks until the platform confirms. `harvest` stores the end.
+        """
+        job = self.intend_stop(job, reason)
+        self._executor(job).cancel(_execution(job).execution_id or "", job.spec.stop_grace_seconds)
+        return job
+
+    def intend_stop(self, job: Job, reason: StopReason | None) -> Job:
+        """Store that the attempt is to be stopped, if it is, before anything is asked of the platform."""
+        stopping = lifecycle.stopping(job, reason) if reason is not None else job
+        return job if stopping is job else self.recorder.record(job, stopping)
+
+    def cleanup(self, job: Job) -> Job:
+        """Remove what the ended attempt left on its platform, store that, and give the lease back."""
+        execution = _execution(job)
+        if self.settings.cleanup_enabled and self.settings.immediate_cleanup and execution.execution_id:
+            self._executor(job).cleanup(execution.execution_id)
+        cleaned = attrs.evolve(job, execution=attrs.evolve(execution, cleaned=True))
+        return self.recorder.record(job, cleaned, release=True)
+
+    def _executor(self, job: Job) -> ContainerExecutor:
+        return self.fleet.executor(_execution(job).host)
+
+    def _request(self, job: Job) -> ExecutionRequest:
+        execution = _execution(job)
+        return ExecutionRequest(
+            job_id=job.id,
+            attempt=execution.attempt,
+            name=f"cm-{job.id}-{execution.attempt}",
+            spec=job.spec,
+            environment=job.spec.environment,
+            secrets=self.secrets.resolve(job.spec.secrets),
+            installation_id=self.store.installation_id(),
+            execution_id=execution.execution_id,
+            cursor=execution.logs.cursor,
+            confirm_lease=lambda: self.lease.confirm(job.id),
+            report=lambda line: self.report(job.id, line),
+        )
+
+    def _running(
+        self, job: Job, execution_id: str, metadata: Mapping[str, Any], started_at: datetime | None
+    ) -> Job:
+        running = lifecycle.running(job, execution_id, started_at or self.clock.now(), metadata)
+        running = self.recorder.record(job, running)
+        _log.info(
+            "job.launched", job_id=str(job.id), executor=running.executor, host=running.host, attempt=job.attempt
+        )
+        return running
+
+    def _launch_failed(self, job: Job, error: ExecutorError, masker: Masker) -> Job:
+        if isinstance(error, TransientError):
+            self.fleet.note_failure(_execution(job).host, masker.mask_text(str(error)))
+            if error.may_have_started:
+                _log.warning("job.launch_unanswered", job_id=str(job.id), error=masker.mask_text(str(error)))
+                return job
+        failure = attrs.evolve(error.failure, message=masker.mask_text(error.message))
+        return self._ended(job, failure)
+
+    def _store_pages(self, job: Job, intake: LogIntake, pages: Iterator[LogPage]) -> Job:
+        for page in pages:
+            intake.take(page)
+            if intake.ready_bytes >= STORE_PIECE_BYTES:
+                job = self._store_rest(job, intake)
+        return job
+
+    def _store_rest(self, job: Job, intake: LogIntake) -> Job:
+        logs, position = intake.drain()
+        if position == _execution(job).logs:
+            return job
+        execution = attrs.evolve(_execution(job), logs=position)
+        return self.recorder.record(job, attrs.evolve(job, execution=execution), logs=logs)
+
+    def _facts(self, job: Job, harvest: Harvest, **facts: Any) -> dict[str, Any]:
+        execution, state = _execution(job), harvest.state
+        started = state.started_at or execution.started_at
+        ended = state.finished_at or self.clock.now()
+        return {
+            "exit_code": state.exit_code,
+            "started_at": started,
+            "finished_at": ended,
+            "usage": harvest.usage,
+            "cost": harvest.cost if harvest.cost is not None else self._cost(execution.host, started, ended),
+            "metadata": {**execution.metadata, **state.metadata},
+            **facts,
+        }
+
+    def _cost(self, host_name: str, started: datetime | None, ended: datetime) -> Decimal:
+        host = self.fleet.host(host_name)
+        seconds = Decimal(str((ended - started).total_seconds())) if started else Decimal(0)
+        return host.cost_per_job + host.cost_per_hour * max(seconds, Decimal(0)) / 3600
+
+    def _judge(self, job: Job, state: ExecutionState, masker: Masker) -> Failure | None:
+        """Why the attempt ended badly, or None when it did not."""
+        reason = _execution(job).stop_reason
+        if reason is StopReason.CANCELLED:
+            return Failure(kind=FailureKind.CANCELLED, message="somebody asked for it to be stopped")
+        if reason is StopReason.TIMEOUT:
+            return Failure(
+                kind=FailureKind.TIMEOUT,
+                message=f"it ran longer than its limit of {job.spec.timeout_seconds:g} s"
+                if job.spec.timeout_seconds and _execution(job).execution_id
+                else "it was launching longer than its limit",
+                retryable=True,
+                hint="raise the timeout if that is its normal length",
+            )
+        if state.failure is not None:
+            return attrs.evolve(state.failure, message=masker.mask_text(state.failure.message))
+        if state.exit_code:
+            return Failure(
+                kind=FailureKind.EXIT, message=f"the command ended with exit code {state.exit_code}", retryable=True
+            )
+        return None
+
+    def _ended(
+        self, job: Job, failure: Failure | None, facts: Mapping[str, Any] | None = None, stored: Any = ()
+    ) -> Job:
+        """Store the end of an attempt, or that another follows."""
+        now = self.clock.now()
+        facts = dict(facts or {})
+        if job.status.is_live and _execution(job).execution_id is None:
+            facts["cleaned"] = True
+        pause = self._pause(job, failure)
+        if failure is not None and pause is not None:
+            after = lifecycle.retried(job, failure, now + timedelta(seconds=pause), **facts)
+        else:
+            after = lifecycle.finished(job, lifecycle.status_of(failure), now, failure, **facts)
+        if "cost" in facts:
+            after = attrs.evolve(after, actual_cost=(job.actual_cost or Decimal(0)) + facts["cost"])
+        after = self.recorder.record(job, after, logs=stored, release=not after.needs_attention)
+        _log.info(
+            "job.retried" if after.status is JobStatus.PENDING else "job.finished",
+            job_id=str(job.id),
+            status=after.status.value,
+            exit_code=after.exit_code,
+            failure=failure.kind.value if failure else None,
+        )
+        return after
+
+    def _pause(self, job: Job, failure: Failure | None) -> float | None:
+        if failure is None or not job.status.is_live or job.cancel_requested_at is not None:
+            return None
+        if failure.kind is FailureKind.CANCELLED:
+            return None
+        past = self.store.executions(job.id) if job.attempt > 1 else ()
+        failures = [
+            execution.failure
+            for execution in past
+            if execution.attempt < job.attempt and execution.created_at >= job.queued_at
+        ]
+        return job.spec.retry.pause_before_next([*failures, failure])
+
+
+def _execution(job: Job) -> Execution:
+    assert job.execution is not None, f"job {job.id} has no attempt"
+    return job.execution

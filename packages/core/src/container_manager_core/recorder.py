@@ -1,0 +1,109 @@
+"""Writing transitions: many threads, one durable transaction for whatever has gathered."""
+
+import threading
+from collections.abc import Sequence
+
+import structlog
+
+from container_manager_core.errors import LeaseLost, StoreUnavailable
+from container_manager_core.job import Job, JobStatus
+from container_manager_core.plugins import Plugins
+from container_manager_core.store.protocol import JobStore, Record, RecordOutcome, StoredLog
+
+_log = structlog.get_logger("container_manager")
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
+
+
+class _Entry:
+    __slots__ = ("error", "outcome", "record")
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.outcome: str | None = None
+        self.error: StoreUnavailable | None = None
+
+
+class Recorder:
+    """Stores the next states of jobs and tells the hooks.
+
+    Whoever comes first writes for all who came meanwhile (group commit).
+
+    Args:
+        store: where to.
+        plugins: told of every move after it was stored.
+        give_up: set when the process ends: a store that cannot be reached is no longer waited for.
+    """
+
+    def __init__(self, store: JobStore, plugins: Plugins, give_up: threading.Event) -> None:
+        self._store = store
+        self._plugins = plugins
+        self._give_up = give_up
+        self._queue: list[_Entry] = []
+        self._queueing = threading.Lock()
+        self._writing = threading.Lock()
+
+    def record(
+        self, before: Job, after: Job, *, logs: Sequence[StoredLog] = (), release: bool = False
+    ) -> Job:
+        """Store a job's next state durably, waiting for the store as long as it takes.
+
+        Raises:
+            LeaseLost: the job has passed to another worker; nothing was written.
+            StoreUnavailable: the store cannot be written and the process is about to end.
+        """
+        record = Record(job=after, expect=before.status, logs=tuple(logs), release=release)
+        if self._patiently(record) != RecordOutcome.STORED:
+            raise LeaseLost(after.id, after.worker)
+        if before.status is not after.status:
+            self.announce(after, before.status)
+        return after
+
+    def record_many(self, records: Sequence[Record]) -> Sequence[str]:
+        """Store many at once; a `RecordOutcome` for each. Raises `StoreUnavailable` at once."""
+        return self._store.record_many(records)
+
+    def announce(self, job: Job, previous: JobStatus | None) -> None:
+        """Tell the hooks of a move that was stored."""
+        try:
+            self._plugins.hook.container_manager_job_changed(job=job, previous=previous)
+        except Exception:  # a plugin's mistake must not stop the job
+            _log.exception("plugin.hook_failed", hook="container_manager_job_changed", job_id=str(job.id))
+
+    def _patiently(self, record: Record) -> str:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._together(record)
+            except StoreUnavailable as error:
+                _log.warning("store.unavailable", error=str(error), job_id=str(record.job.id))
+                if self._give_up.wait(pause):
+                    raise
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _together(self, record: Record) -> str:
+        entry = _Entry(record)
+        with self._queueing:
+            self._queue.append(entry)
+        with self._writing:
+            if entry.outcome is None and entry.error is None:
+                self._write()
+        if entry.error is not None:
+            raise entry.error
+        assert entry.outcome is not None
+        return entry.outcome
+
+    def _write(self) -> None:
+        with self._queueing:
+            batch, self._queue = self._queue, []
+        try:
+            outcomes = self._store.record_many([entry.record for entry in batch])
+        except StoreUnavailable as error:
+            for entry in batch:
+                entry.error = error
+            return
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            entry.outcome = outcome
+
+
