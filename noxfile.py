@@ -1,0 +1,187 @@
+"""Every check of this repository, and the demo. ``nox`` runs all checks, ``nox -l`` lists them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PACKAGES = sorted(project.parent for project in ROOT.glob("packages/*/pyproject.toml"))
+CORE = ROOT / "packages" / "core"
+THIRD_PARTY = ROOT / "examples" / "third-party-executor"
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.stop_on_first_error = False
+nox.options.sessions = ["lint", "types", "imports", "docs", "wheels", "tests", "lowest", "third_party"]
+
+
+def _found_pythons() -> list[str]:
+    """The supported Pythons that this machine has; what it lacks is said and left out."""
+    classifiers = _project(CORE)["classifiers"]
+    prefix = "Programming Language :: Python :: 3."
+    supported = [f"3.{line.removeprefix(prefix)}" for line in classifiers if line.startswith(prefix)]
+    _offer_pyenv(supported)
+    found = [version for version in supported if _runs(version)]
+    if not found:
+        raise SystemExit(f"none of Python {', '.join(supported)} is on PATH; install one of them")
+    if missing := [version for version in supported if version not in found]:
+        print(f"Not found, so the tests run without it: Python {', '.join(missing)}", file=sys.stderr)
+    return found
+
+
+def _offer_pyenv(supported: list[str]) -> None:
+    """Let pyenv, where it is used, start each supported Python that it has, not only the chosen one."""
+    pyenv = shutil.which("pyenv")
+    if pyenv is None or "PYENV_VERSION" in os.environ:
+        return
+    listed = subprocess.run([pyenv, "versions", "--bare"], capture_output=True, text=True).stdout.split()
+    chosen = [name for version in supported for name in listed if name.startswith(f"{version}.")]
+    if chosen:
+        os.environ["PYENV_VERSION"] = ":".join(chosen)
+
+
+def _runs(version: str) -> bool:
+    """Whether that Python really starts: a version manager's stand-in on PATH may not, and venv may be missing."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return True
+    program = shutil.which(f"python{version}")
+    return (
+        program is not None and subprocess.run([program, "-c", "import ensurepip"], capture_output=True).returncode == 0
+    )
+
+
+def _project(folder: Path) -> dict:
+    return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+
+
+def _group(name: str) -> list[str]:
+    return nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), name)
+
+
+def _editable(*folders: Path) -> list[str]:
+    """The words for pip to install packages from this checkout, with every extra that they have."""
+    words: list[str] = []
+    for folder in folders:
+        extras = ",".join(sorted(_project(folder).get("optional-dependencies", {})))
+        words += ["-e", f"{folder}[{extras}]" if extras else str(folder)]
+    return words
+
+
+PYTHONS = _found_pythons()
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Rules and layout of the code."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Static types of every package, strict."""
+    session.install(*_group("types"), *_editable(*PACKAGES))
+    for package in PACKAGES:
+        session.run("mypy", str(package / "src"))
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Who may import whom."""
+    session.install(*_group("imports"), *_editable(*PACKAGES))
+    session.run("lint-imports")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation: built strictly, and complete without the network."""
+    session.install(*_group("docs"), *_editable(*PACKAGES))
+    site = Path(session.create_tmp()) / "site"
+    # The theme prints an advertisement of its own otherwise.
+    session.run("mkdocs", "build", "--strict", "--site-dir", str(site), env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("python", "tests/support/site_assets.py", str(site))
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Each distribution: built, installed alone in a new environment, imported and asked for its executors."""
+    session.install(*_group("wheels"))
+    with tempfile.TemporaryDirectory() as folder:
+        dist = Path(folder) / "dist"
+        for package in PACKAGES:
+            session.run("python", "-m", "build", "--no-isolation", "--outdir", str(dist), str(package), silent=True)
+        for package in PACKAGES:
+            _try_wheel(session, package, dist, Path(folder) / package.name)
+
+
+def _try_wheel(session: nox.Session, package: Path, dist: Path, environment: Path) -> None:
+    """Install a wheel, with the core's where it needs that, and try it from an empty folder."""
+    python = environment / "bin" / "python"
+    with_command_line = "[cli]" if package == CORE else ""
+    found = {folder: _wheel_of(folder, dist) for folder in {CORE, package}}
+    session.run("python", "-m", "venv", str(environment))
+    wanted = [f"{_project(folder)['name']}{with_command_line} @ {wheel.as_uri()}" for folder, wheel in found.items()]
+    session.run(str(python), "-m", "pip", "install", "--quiet", *wanted, external=True)
+    with session.chdir(environment):
+        check = ROOT / "tests" / "support" / "installed.py"
+        session.run(str(python), "-I", str(check), _project(package)["name"], external=True)
+        if package == CORE:
+            session.run(str(environment / "bin" / "container-manager"), "--help", external=True, silent=True)
+
+
+def _wheel_of(package: Path, dist: Path) -> Path:
+    (wheel,) = dist.glob(f"{_project(package)['name'].replace('-', '_')}-*.whl")
+    return wheel
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The tests, on a real engine: the one that answers, or one that is installed and started for them."""
+    session.install(*_group("test"), *_editable(*PACKAGES))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """The tests on the lowest versions that the packages say they work with."""
+    session.install("uv")
+    floors = Path(session.create_tmp()) / "lowest.txt"
+    sources = [str(package / "pyproject.toml") for package in PACKAGES]
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--all-extras"),
+        *("--no-emit-package", "container-manager-core", "--python", session.virtualenv.location),
+        *("--output-file", str(floors), *sources),
+    )
+    session.install("--requirement", str(floors), *_group("test"), *_editable(*PACKAGES))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def third_party(session: nox.Session) -> None:
+    """An executor from a folder of its own, found by its entry point alone, passes the conformance suite."""
+    session.install(*_editable(CORE), str(THIRD_PARTY))
+    with session.chdir(THIRD_PARTY):
+        session.run("pytest", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """A handful of containers, their output as it comes, and what became of each."""
+    session.install(*_group("test"), *_editable(*PACKAGES))
+    session.run("python", "examples/demo/demo.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Every benchmark, on a real engine."""
+    session.install(*_group("test"), *_editable(*PACKAGES))
+    for benchmark in sorted(ROOT.glob("benchmarks/*.py")):
+        session.run("python", str(benchmark), *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
