@@ -176,7 +176,7 @@ def third_party(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """A handful of containers, their output as it comes, and what became of each."""
     session.install(*_group("test"), *_editable(*PACKAGES))
-    session.run("python", "examples/demo/demo.py", *session.posargs)
+    session.run("python", "examples/demo/demo.py", env={"PYTHONPATH": str(ROOT / "tests")})
 
 
 @nox.session

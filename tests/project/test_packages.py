@@ -1,0 +1,48 @@
+"""What each package shows to the outside, and what importing it costs."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from support.documents import ROOT
+
+PACKAGES = sorted(init.parent.name for init in ROOT.glob("packages/*/src/*/__init__.py"))
+SDKS = ("boto3", "botocore", "django", "docker", "google.cloud", "requests", "scaleway")
+
+
+def modules_of(package: str) -> list[ModuleType]:
+    """A package and every package below it: what has an ``__init__`` of its own."""
+    root = importlib.import_module(package)
+    below = pkgutil.walk_packages(root.__path__, f"{package}.")
+    return [root, *(importlib.import_module(found.name) for found in below if found.ispkg)]
+
+
+def public_names(module: ModuleType) -> set[str]:
+    """The names without an underscore that a package's ``__init__`` binds, submodules left out."""
+    return {name for name, value in vars(module).items() if not name.startswith("_") and not inspect.ismodule(value)}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_is_sorted_and_names_what_is_public(package: str) -> None:
+    for module in modules_of(package):
+        listed = list(getattr(module, "__all__", []))
+        assert listed == sorted(listed), module.__name__
+        assert set(listed) == public_names(module), module.__name__
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_a_package_and_its_plugin_imports_no_sdk(package: str) -> None:
+    plugins = "from container_manager_core import Plugins; Plugins.load()"
+    code = f"import sys, {package}; {plugins}; print(*(name for name in {SDKS!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_is_marked_as_typed(package: str) -> None:
+    assert list(ROOT.glob(f"packages/*/src/{package}/py.typed"))

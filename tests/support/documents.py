@@ -1,0 +1,75 @@
+"""The repository's documents: their examples and their links."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+from markdown_it import MarkdownIt
+
+ROOT = Path(__file__).parents[2]
+
+
+def documents() -> list[Path]:
+    """Every document that people read."""
+    patterns = ("*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/README.md")
+    return sorted(document for pattern in patterns for document in ROOT.glob(pattern))
+
+
+@attrs.frozen(kw_only=True)
+class Example:
+    """A block of code in a document.
+
+    Attributes:
+        place: the document and the line where it begins.
+        language: the word behind the fence.
+        code: its text.
+    """
+
+    place: str
+    language: str
+    code: str
+
+
+def examples(*languages: str) -> list[Example]:
+    """The blocks in these languages, in every document."""
+    return [example for document in documents() for example in _examples(document) if example.language in languages]
+
+
+def _examples(document: Path) -> Iterator[Example]:
+    for token in MarkdownIt().parse(document.read_text()):
+        if token.type == "fence":
+            line = token.map[0] + 1 if token.map else 0
+            yield Example(place=f"{document.relative_to(ROOT)}:{line}", language=token.info.strip(), code=token.content)
+
+
+def links(document: Path) -> list[str]:
+    """Where a document's links and pictures lead."""
+    found = []
+    # Tables have links too.
+    for token in MarkdownIt().enable("table").parse(document.read_text()):
+        for child in token.children or ():
+            address = child.attrGet("href") or child.attrGet("src")
+            if address:
+                found.append(str(address))
+    return found
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """A line that a console example types, and the lines that it shows for it."""
+
+    command: str
+    output: tuple[str, ...]
+
+
+def steps(example: Example) -> list[Step]:
+    """The commands of a console example."""
+    found: list[tuple[str, list[str]]] = []
+    for line in example.code.splitlines():
+        if line.startswith("$ "):
+            found.append((line.removeprefix("$ "), []))
+        elif found:
+            found[-1][1].append(line)
+        else:
+            raise ValueError(f"{example.place}: {line!r} comes before the first command; begin commands with '$ '")
+    return [Step(command=command, output=tuple(output)) for command, output in found]
