@@ -108,7 +108,9 @@ def _clear_secret(place: str) -> InvalidInput:
 def _unreadable(kind: type, error: Exception) -> InvalidInput:
     reason = str(error) if isinstance(error, InvalidInput) else type(error).__name__
     return InvalidInput(
-        f"stored {kind.__name__}", f"the data cannot be read ({reason})", "was it changed by hand, or by another version?"
+        f"stored {kind.__name__}",
+        f"the data cannot be read ({reason})",
+        "was it changed by hand, or by another version?",
     )
 
 
@@ -130,8 +132,7 @@ def _converter() -> Any:
     from cattrs import Converter
 
     converter = Converter(detailed_validation=False)
-    for scalar in _SCALARS:
-        converter.register_structure_hook(scalar, _same)
+    converter.register_structure_hook_func(lambda kind: kind in _SCALARS, _same)
     converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
     converter.register_structure_hook(Decimal, lambda text, _: Decimal(text))
     converter.register_structure_hook(Secret, lambda data, _: _secret_from(data))

@@ -1,0 +1,84 @@
+"""Taking jobs under a lease, inside one transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from container_manager_core.store.protocol import Claim
+from container_manager_core.store.sqlite import rows
+
+# Worded as the partial indexes are, so that SQLite uses them.
+_ORPHANED = "attention = 1 AND worker IS NULL"
+_READY = "status = 'pending' AND worker IS NULL AND due_at IS NULL AND attention = 0"
+_NOT_DUE = "status = 'pending' AND worker IS NULL AND due_at IS NOT NULL AND attention = 0"
+_WORKER, _EPOCH = 8, 9
+_DUE_AT_ONCE = 10_000
+
+
+def take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Sequence[Sequence[Any]]:
+    """The rows of a claim's jobs, now held by its worker; leases that have run out are given back first."""
+    moment = rows.microseconds(now)
+    for (worker,) in connection.execute("SELECT id FROM workers WHERE expires_at <= ?", (moment,)).fetchall():
+        _give_back_all(connection, worker)
+    holder = rows.text(claim.worker)
+    if not connection.execute("SELECT 1 FROM workers WHERE id = ?", (holder,)).fetchone():
+        return []
+    taken = _orphans(connection, claim)
+    if claim.pending and claim.limit > 0:
+        _make_due(connection, moment)
+        taken += _ready(connection, claim)
+    connection.executemany(
+        "UPDATE jobs SET worker = ?, epoch = epoch + 1 WHERE number = ?", [(holder, row[-1]) for row in taken]
+    )
+    return [[*row[:_WORKER], holder, row[_EPOCH] + 1, *row[_EPOCH + 1 :]] for row in taken]
+
+
+def give_back(connection: sqlite3.Connection, worker: str) -> None:
+    """End every lease of a worker and forget it."""
+    _give_back_all(connection, rows.text(worker))
+
+
+def _give_back_all(connection: sqlite3.Connection, worker: Any) -> None:
+    connection.execute("UPDATE jobs SET worker = NULL WHERE worker = ?", (worker,))
+    connection.execute("DELETE FROM workers WHERE id = ?", (worker,))
+
+
+def _make_due(connection: sqlite3.Connection, now: int | None) -> None:
+    """Let the ready ones be found by their order alone, however many wait for a time to come."""
+    connection.execute(
+        f"UPDATE jobs SET due_at = NULL WHERE number IN (SELECT number FROM jobs WHERE {_NOT_DUE} AND due_at <= ?"
+        " ORDER BY due_at LIMIT ?)",
+        (now, _DUE_AT_ONCE),
+    )
+
+
+def _orphans(connection: sqlite3.Connection, claim: Claim) -> list[Sequence[Any]]:
+    conditions, values = _wanted(claim, "host")
+    return connection.execute(
+        f"SELECT {rows.COLUMNS}, number FROM jobs WHERE {_ORPHANED}{conditions} ORDER BY created_at, number", values
+    ).fetchall()
+
+
+def _ready(connection: sqlite3.Connection, claim: Claim) -> list[Sequence[Any]]:
+    conditions, values = _wanted(claim, "requested_host")
+    if claim.avoid_hosts:
+        conditions += f" AND (requested_host IS NULL OR requested_host NOT IN ({rows.placeholders(claim.avoid_hosts)}))"
+        values += [rows.text(host) for host in sorted(claim.avoid_hosts)]
+    return connection.execute(
+        f"SELECT {rows.COLUMNS}, number FROM jobs WHERE {_READY}{conditions}"
+        " ORDER BY priority DESC, created_at, number LIMIT ?",
+        [*values, claim.limit],
+    ).fetchall()
+
+
+def _wanted(claim: Claim, host_column: str) -> tuple[str, list[Any]]:
+    conditions = ""
+    values: list[Any] = []
+    if claim.only_hosts is not None:
+        conditions += f" AND {host_column} IN ({rows.placeholders(claim.only_hosts)})"
+        values += [rows.text(host) for host in sorted(claim.only_hosts)]
+    if claim.only_jobs is not None:
+        conditions += f" AND id IN ({rows.placeholders(claim.only_jobs)})"
+        values += [job_id.bytes for job_id in sorted(claim.only_jobs)]
+    return conditions, values

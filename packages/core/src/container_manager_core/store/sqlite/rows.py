@@ -1,0 +1,147 @@
+"""Jobs as rows of a SQLite store, and back."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from container_manager_core.failure import Failure
+from container_manager_core.job import Execution, Job, JobStatus, Route
+from container_manager_core.serialising import from_json, from_plain, plain_to_json, spec_from_json, to_json, to_plain
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+INSERT = """INSERT INTO jobs (name, status, priority, due_at, finished_at, requested_host, host, attempt, attention,
+    worker, epoch, facts, execution, id, created_at, cancel_requested_at, spec)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+UPDATE = """UPDATE jobs SET name = ?, status = ?, priority = ?, due_at = ?, finished_at = ?, requested_host = ?,
+    host = ?, attempt = ?, attention = ?, worker = ?, epoch = ?, facts = ?, execution = ?, cancel_requested_at = ?
+    WHERE number = ?"""
+
+COLUMNS = """id, name, status, priority, created_at, finished_at, requested_host, attempt, worker, epoch,
+    cancel_requested_at, spec, facts, execution"""
+
+Column = str | bytes | int | None
+
+
+def microseconds(time: datetime | None) -> int | None:
+    """A time as it is stored."""
+    return None if time is None else (time - _EPOCH) // _MICROSECOND
+
+
+def time_of(stored: int | None) -> datetime | None:
+    """A stored time, aware UTC."""
+    return None if stored is None else _EPOCH + timedelta(microseconds=stored)
+
+
+def text(value: str | None) -> str | bytes | None:
+    """Text as it is stored: what is no Unicode (an undecodable file name, say) as bytes."""
+    if value is None or value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogatepass")
+    return value
+
+
+def text_of(stored: Any) -> Any:
+    """Stored text."""
+    return stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
+
+
+def placeholders(values: Iterable[object]) -> str:
+    """Question marks for values."""
+    return ", ".join("?" for _ in values)
+
+
+def changing_columns(job: Job, *, worker: str | None, is_cancelled: bool) -> tuple[Column, ...]:
+    """The columns, in the order of `INSERT` and `UPDATE`, that a job's life changes."""
+    execution = job.execution
+    return (
+        text(job.name),
+        job.status.value,
+        job.priority,
+        None if is_cancelled else _due_at(job),
+        microseconds(job.finished_at),
+        text(job.requested_host),
+        text(job.host),
+        job.attempt,
+        int(job.needs_attention),
+        text(worker),
+        job.epoch,
+        plain_to_json(_facts(job)),
+        None if execution is None else to_json(execution),
+    )
+
+
+def job_of(row: Sequence[Any]) -> Job:
+    """The job of a row of `COLUMNS`."""
+    facts = {name: _READ[name](value) for name, value in json.loads(row[12]).items() if name in _READ}
+    return Job(
+        id=UUID(bytes=row[0]),
+        name=text_of(row[1]),
+        status=JobStatus(row[2]),
+        priority=row[3],
+        created_at=_EPOCH + timedelta(microseconds=row[4]),
+        finished_at=time_of(row[5]),
+        requested_host=text_of(row[6]),
+        attempt=row[7],
+        worker=text_of(row[8]),
+        epoch=row[9],
+        cancel_requested_at=time_of(row[10]),
+        spec=spec_from_json(row[11]),
+        execution=None if row[13] is None else from_json(row[13], Execution),
+        **facts,
+    )
+
+
+def _due_at(job: Job) -> int | None:
+    if job.status is not JobStatus.PENDING:
+        return None
+    times = [time for time in (job.scheduled_at, job.not_before) if time is not None]
+    return microseconds(max(times)) if times else None
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_WRITE: Mapping[str, Callable[[Any], Any]] = {
+    "queued_at": datetime.isoformat,
+    "scheduled_at": datetime.isoformat,
+    "preferred_executor": _same,
+    "created_by": _same,
+    "not_before": datetime.isoformat,
+    "waiting": _same,
+    "route": to_plain,
+    "exit_code": _same,
+    "failure": to_plain,
+    "started_at": datetime.isoformat,
+    "estimated_cost": str,
+    "actual_cost": str,
+}
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "queued_at": datetime.fromisoformat,
+    "scheduled_at": datetime.fromisoformat,
+    "preferred_executor": _same,
+    "created_by": _same,
+    "not_before": datetime.fromisoformat,
+    "waiting": _same,
+    "route": lambda data: from_plain(data, Route),
+    "exit_code": _same,
+    "failure": lambda data: from_plain(data, Failure),
+    "started_at": datetime.fromisoformat,
+    "estimated_cost": Decimal,
+    "actual_cost": Decimal,
+}
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    values = ((name, write, getattr(job, name)) for name, write in _WRITE.items())
+    return {name: write(value) for name, write, value in values if value is not None}

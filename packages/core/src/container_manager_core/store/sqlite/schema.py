@@ -1,0 +1,98 @@
+"""The tables of a SQLite store, and how a file gets them."""
+
+import sqlite3
+
+from container_manager_core.errors import ConfigurationError
+
+APPLICATION_ID = 0x434D_4A53
+"""Marks the file as ours (``CMJS``)."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # Times are microseconds since 1970 UTC. `due_at` is set while a pending job has to wait for a time.
+        """CREATE TABLE jobs (
+            number INTEGER PRIMARY KEY,
+            id BLOB NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            status TEXT NOT NULL,
+            priority INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            due_at INTEGER,
+            finished_at INTEGER,
+            requested_host TEXT,
+            host TEXT,
+            attempt INTEGER NOT NULL,
+            attention INTEGER NOT NULL,
+            worker TEXT,
+            epoch INTEGER NOT NULL,
+            cancel_requested_at INTEGER,
+            watched_until INTEGER,
+            spec TEXT NOT NULL,
+            facts TEXT NOT NULL,
+            execution TEXT
+        )""",
+        "CREATE INDEX jobs_by_status ON jobs (status, created_at, host)",
+        "CREATE INDEX jobs_by_creation ON jobs (created_at)",
+        """CREATE INDEX jobs_ready ON jobs (priority DESC, created_at, number, requested_host)
+            WHERE status = 'pending' AND worker IS NULL AND due_at IS NULL AND attention = 0""",
+        """CREATE INDEX jobs_not_due ON jobs (due_at)
+            WHERE status = 'pending' AND worker IS NULL AND due_at IS NOT NULL AND attention = 0""",
+        "CREATE INDEX jobs_orphaned ON jobs (created_at, host) WHERE attention = 1 AND worker IS NULL",
+        "CREATE INDEX jobs_leased ON jobs (worker) WHERE worker IS NOT NULL",
+        """CREATE INDEX jobs_marked ON jobs (worker)
+            WHERE worker IS NOT NULL AND (cancel_requested_at IS NOT NULL OR watched_until IS NOT NULL)""",
+        "CREATE INDEX jobs_live ON jobs (host) WHERE status IN ('launching', 'running')",
+        # Attempts before the latest, which stands in the job's own row.
+        """CREATE TABLE executions (
+            job INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            execution TEXT NOT NULL,
+            PRIMARY KEY (job, attempt)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE chunks (
+            number INTEGER PRIMARY KEY,
+            job INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            stream TEXT NOT NULL,
+            start INTEGER NOT NULL,
+            size INTEGER NOT NULL,
+            data BLOB NOT NULL
+        )""",
+        "CREATE UNIQUE INDEX chunks_by_start ON chunks (job, attempt, stream, start, size)",
+        "CREATE TABLE workers (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        f"PRAGMA application_id = {APPLICATION_ID}",
+    ),
+)
+"""The statements that lead from each version to the next; ``PRAGMA user_version`` counts them."""
+
+
+def prepare(connection: sqlite3.Connection, path: str) -> None:
+    """Bring a file to the present version; a new or empty one gets all tables.
+
+    Raises:
+        ConfigurationError: the file belongs to something else, or to a newer version.
+    """
+    if _version(connection, path) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for number in range(_version(connection, path), len(MIGRATIONS)):
+        for statement in MIGRATIONS[number]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id != APPLICATION_ID and (tables or version or application_id):
+        raise ConfigurationError(path, "it is a database of something else", "name another file")
+    if version > len(MIGRATIONS):
+        raise ConfigurationError(
+            path,
+            f"it was written by a newer version of container-manager (schema {version}, known up to {len(MIGRATIONS)})",
+            "upgrade container-manager-core",
+        )
+    return int(version)
