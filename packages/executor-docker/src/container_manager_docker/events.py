@@ -1,0 +1,109 @@
+"""The engine's event stream: which containers of an installation ended, as it happens."""
+
+import json
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import requests
+
+from container_manager_core.errors import TransientError
+from container_manager_core.executor import ExecutionEvent
+from container_manager_docker.client import Engine, lines
+from container_manager_docker.translation.configuration import INSTALLATION_LABEL
+from container_manager_docker.translation.connections import STREAM_ERRORS, unreachable
+
+_LOOK_SECONDS = 0.5
+_STOP_SIGNALS = ("2", "3", "9", "15")
+
+_Item = Mapping[str, Any] | TransientError
+
+
+def watch(
+    engine: Engine, installation_id: str, stopped: threading.Event, on_stop_signal: Callable[[str], None]
+) -> Iterator[ExecutionEvent]:
+    """One event when the stream is open, then one for each container of the installation that ends.
+
+    Args:
+        engine: who tells.
+        installation_id: whose containers.
+        stopped: ends the iteration, within a second.
+        on_stop_signal: takes the id of a container that was sent a signal to stop, by whomever.
+
+    Raises:
+        TransientError: the stream cannot be opened, or broke.
+    """
+    filters = {"type": ["container"], "event": ["die", "kill"], "label": [f"{INSTALLATION_LABEL}={installation_id}"]}
+    answer = engine.call(
+        "GET", "/events", action="tell its events", params={"filters": json.dumps(filters)}, stream=True, timeout=0
+    )
+    items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+    # The stream is read in a thread: a read with a time limit would spoil it for the next read.
+    reader = threading.Thread(target=_read, args=(engine, answer, items), name="docker-events", daemon=True)
+    reader.start()
+    try:
+        yield ExecutionEvent()
+        while not stopped.is_set():
+            try:
+                item = items.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                continue
+            if isinstance(item, TransientError):
+                raise item
+            yield from _events(item, on_stop_signal)
+    finally:
+        _cut(answer)
+
+
+def was_stopped(engine: Engine, container_id: str, finished_at: float) -> bool:
+    """Whether the engine remembers that the container was sent a signal to stop shortly before it ended.
+
+    Args:
+        engine: who remembers, but only its last 256 events and nothing from before its own start.
+        container_id: which container.
+        finished_at: when it ended, in seconds since 1970.
+    """
+    filters = {"type": ["container"], "event": ["kill"], "container": [container_id]}
+    params = {"since": f"{finished_at - 60:.3f}", "until": f"{finished_at + 0.001:.3f}", "filters": json.dumps(filters)}
+    with engine.stream("GET", "/events", action="tell its events", params=params) as answer:
+        return any(_is_stop_signal(event) for event in lines(answer))
+
+
+def _events(event: Mapping[str, Any], on_stop_signal: Callable[[str], None]) -> Iterator[ExecutionEvent]:
+    container_id = event["Actor"]["ID"]
+    if _is_stop_signal(event):
+        on_stop_signal(container_id)
+    if event.get("Action") == "die":
+        yield ExecutionEvent(execution_id=container_id)
+
+
+def _is_stop_signal(event: Mapping[str, Any]) -> bool:
+    attributes = event["Actor"].get("Attributes") or {}
+    return event.get("Action") == "kill" and attributes.get("signal") in _STOP_SIGNALS
+
+
+def _read(engine: Engine, answer: requests.Response, items: "queue.SimpleQueue[_Item]") -> None:
+    try:
+        for event in lines(answer):
+            items.put(event)
+        items.put(TransientError(f"the engine at {engine.address} closed its event stream"))
+    except (*STREAM_ERRORS, OSError, ValueError, AttributeError) as error:
+        # AttributeError: what the HTTP library makes of a connection that `_cut` closed under it.
+        failure = unreachable(error, engine.address)
+        items.put(TransientError(failure.message, failure.kind, failure.hint))
+
+
+def _cut(answer: requests.Response) -> None:
+    """End a stream that another thread is reading: closing alone would wait for that read."""
+    connection = getattr(answer.raw, "_connection", None)
+    endpoint = getattr(connection, "sock", None)
+    process = getattr(endpoint, "proc", None)
+    if process is not None:
+        process.terminate()
+    elif endpoint is not None:
+        with suppress(OSError):  # the engine closed it first
+            endpoint.shutdown(socket.SHUT_RDWR)
+    answer.close()

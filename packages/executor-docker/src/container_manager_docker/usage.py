@@ -1,0 +1,180 @@
+"""What executions use: read from the machine's control groups, where the engine runs on this machine.
+
+The files cost no engine call, but are gone as soon as the container has ended; so one thread looks at
+every running execution before it is a fifth older than at the last look.
+"""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from container_manager_core.job import Usage
+from container_manager_docker.recent import Recent
+
+CGROUPS = Path("/sys/fs/cgroup")
+_FIRST_LOOK_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 5.0
+_GROUPS = (
+    "docker/{id}",
+    "system.slice/docker-{id}.scope",
+    "machine.slice/libpod-{id}.scope",
+    "libpod_parent/libpod-{id}",
+)
+
+
+class ControlGroups:
+    """Reads usage from the control groups of this machine, version 1 or 2.
+
+    Args:
+        root: where they are mounted.
+    """
+
+    def __init__(self, root: Path = CGROUPS) -> None:
+        self._root = root
+
+    def read(self, container_id: str) -> Usage | None:
+        """The usage so far, or None when this machine has no such container running."""
+        for group in _GROUPS:
+            path = group.format(id=container_id)
+            usage = self._unified(self._root / path) or self._split(path)
+            if usage is not None:
+                return usage
+        return None
+
+    def _unified(self, folder: Path) -> Usage | None:
+        fields = dict(line.split() for line in _text(folder / "cpu.stat").splitlines())
+        memory = _number(_text(folder / "memory.peak")) or _number(_text(folder / "memory.current"))
+        return _usage(memory, _number(fields.get("usage_usec", "")), 1e6)
+
+    def _split(self, path: str) -> Usage | None:
+        memory = _number(_text(self._root / "memory" / path / "memory.max_usage_in_bytes"))
+        cpu = _number(_text(self._root / "cpuacct" / path / "cpuacct.usage"))
+        return _usage(memory, cpu, 1e9)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.strip().isdigit() else None
+
+
+def _usage(memory: int | None, cpu: int | None, per_second: float) -> Usage | None:
+    if not memory and not cpu:
+        return None
+    return Usage(peak_memory_bytes=memory, cpu_seconds=None if cpu is None else cpu / per_second)
+
+
+def from_statistics(statistics: Mapping[str, Any]) -> Usage | None:
+    """The usage in an engine's answer about a running container, or None when it has ended."""
+    memory = statistics.get("memory_stats") or {}
+    peak = memory.get("max_usage") or memory.get("usage")
+    cpu = ((statistics.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage")
+    return _usage(peak, cpu, 1e9) if peak else None
+
+
+def highest(one: Usage | None, other: Usage | None) -> Usage | None:
+    """The larger figure of each."""
+    if one is None or other is None:
+        return one or other
+    return Usage(
+        peak_memory_bytes=max(one.peak_memory_bytes or 0, other.peak_memory_bytes or 0) or None,
+        cpu_seconds=max(one.cpu_seconds or 0.0, other.cpu_seconds or 0.0) or None,
+    )
+
+
+class UsageSampler:
+    """Keeps the last usage of each execution, and looks by itself at those that run on this machine.
+
+    Args:
+        groups: where to look.
+        monotonic: seconds that never go back.
+    """
+
+    def __init__(self, groups: ControlGroups | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._groups = groups or ControlGroups()
+        self._monotonic = monotonic
+        self._samples: Recent[str, Usage] = Recent()
+        self._due: list[tuple[float, float, str]] = []
+        self._watched: set[str] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self.is_local = False
+        """Whether a control group of the engine's was ever found on this machine."""
+
+    def last(self, execution_id: str) -> Usage | None:
+        """The highest figures seen so far."""
+        return self._samples.get(execution_id)
+
+    def add(self, execution_id: str, usage: Usage | None) -> None:
+        """Take over figures from elsewhere."""
+        merged = highest(self._samples.get(execution_id), usage)
+        if merged is not None:
+            self._samples.put(execution_id, merged)
+
+    def look(self, execution_id: str) -> bool:
+        """Look now, and go on looking until it ends. False when this machine has no such container."""
+        if not self._sample(execution_id):
+            return False
+        with self._changed:
+            if execution_id not in self._watched and not self._closed:
+                self._watched.add(execution_id)
+                now = self._monotonic()
+                heapq.heappush(self._due, (now + _FIRST_LOOK_SECONDS, now, execution_id))
+                self._start_thread()
+                self._changed.notify()
+        return True
+
+    def close(self) -> None:
+        """End the thread. What was seen stays known."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _sample(self, execution_id: str) -> bool:
+        usage = self._groups.read(execution_id)
+        if usage is None:
+            return False
+        self.is_local = True
+        self.add(execution_id, usage)
+        return True
+
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="docker-usage", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while (next_one := self._wait()) is not None:
+            began, execution_id = next_one
+            running = self._sample(execution_id)
+            with self._changed:
+                if running:
+                    now = self._monotonic()
+                    pause = min(max((now - began) / 5, _FIRST_LOOK_SECONDS), _LONGEST_PAUSE_SECONDS)
+                    heapq.heappush(self._due, (now + pause, began, execution_id))
+                else:
+                    self._watched.discard(execution_id)
+
+    def _wait(self) -> tuple[float, str] | None:
+        """The next execution that is due, or None at the end."""
+        with self._changed:
+            while not self._closed:
+                if not self._due:
+                    self._changed.wait()
+                elif (pause := self._due[0][0] - self._monotonic()) > 0:
+                    self._changed.wait(pause)
+                else:
+                    _, began, execution_id = heapq.heappop(self._due)
+                    return began, execution_id
+        return None
