@@ -1,8 +1,8 @@
 """Run a job in a container, anywhere, and keep every fact about it.
 
-    with ContainerManager() as manager:
-        job = manager.run(ContainerSpec(image="alpine", command=["echo", "hello"]))
-        print(job.status, job.exit_code, manager.logs(job.id).stdout)
+with ContainerManager() as manager:
+    job = manager.run(ContainerSpec(image="alpine", command=["echo", "hello"]))
+    print(job.status, job.exit_code, manager.logs(job.id).stdout)
 """
 
 from container_manager_core.attachments import Mount, MountKind, Port

@@ -58,6 +58,4 @@ def _refuse_what_needs_a_shell(command: str, place: str) -> None:
             "close it, or pass the command as a list of words",
         )
     if escaped:
-        raise InvalidInput(
-            place, f"{command!r} ends with a backslash that escapes nothing", "remove it, or quote it"
-        )
+        raise InvalidInput(place, f"{command!r} ends with a backslash that escapes nothing", "remove it, or quote it")

@@ -67,9 +67,7 @@ class Config:
 
     store: str
     worker: WorkerSettings = attrs.field(factory=WorkerSettings)
-    hosts: Mapping[str, Host] = attrs.field(
-        factory=lambda: {DEFAULT_HOST: Host(name=DEFAULT_HOST, executor="docker")}
-    )
+    hosts: Mapping[str, Host] = attrs.field(factory=lambda: {DEFAULT_HOST: Host(name=DEFAULT_HOST, executor="docker")})
     key_file: Path = attrs.field(factory=lambda: data_folder() / "secret.key")
     source: Path | None = None
 
@@ -93,9 +91,7 @@ class Config:
         from container_manager_core.structuring import structure
 
         settings = structure(tables, _File, str(source))
-        hosts = {
-            name: _host(name, table, f"{source}: hosts.{name}") for name, table in settings.hosts.items()
-        }
+        hosts = {name: _host(name, table, f"{source}: hosts.{name}") for name, table in settings.hosts.items()}
         facts: dict[str, Any] = {"hosts": hosts} if "hosts" in tables else {}
         if settings.key_file is not None:
             facts["key_file"] = source.parent / settings.key_file

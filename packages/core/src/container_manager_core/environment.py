@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from container_manager_core.errors import InvalidInput
 
@@ -10,7 +11,7 @@ _ASSIGNMENT = re.compile(r"(?:export\s+)?([^=\s]+)\s*=(.*)", re.DOTALL)
 _DOUBLE_QUOTED_ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
 
 
-def validate_environment(environment: Mapping[str, str], place: str = "environment") -> dict[str, str]:
+def validate_environment(environment: Mapping[Any, Any], place: str = "environment") -> dict[str, str]:
     """The same variables, checked.
 
     Names may hold anything but ``=`` and NUL and may not be empty; values anything but NUL,
@@ -27,9 +28,7 @@ def validate_environment(environment: Mapping[str, str], place: str = "environme
                 "a name is not empty and holds neither '=' nor a NUL character",
             )
         if not isinstance(value, str):
-            raise InvalidInput(
-                f"{place}[{name!r}]", f"the value {value!r} is no string", "write it as a string"
-            )
+            raise InvalidInput(f"{place}[{name!r}]", f"the value {value!r} is no string", "write it as a string")
         if "\0" in value:
             raise InvalidInput(
                 f"{place}[{name!r}]",
@@ -76,14 +75,14 @@ def parse_environment_text(text: str, place: str = "environment text") -> dict[s
     variables: dict[str, str] = {}
     lines = iter(enumerate(text.split("\n"), start=1))
     for number, line in lines:
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
+        content = line.lstrip()
+        if not content or content.startswith("#"):
             continue
         where = f"{place}, line {number}"
-        match = _ASSIGNMENT.fullmatch(stripped)
+        match = _ASSIGNMENT.fullmatch(content)
         if match is None:
             raise InvalidInput(where, f"{line!r} is no NAME=value", "write one variable a line, or begin it with '#'")
-        name, value = match[1], match[2].strip()
+        name, value = match[1], match[2].lstrip()
         while _is_open(value):
             following = next(lines, None)
             if following is None:

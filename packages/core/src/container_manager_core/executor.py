@@ -346,9 +346,7 @@ class ContainerExecutor(ABC):
         """All that the ended execution ``job.execution_id`` leaves behind. Removes nothing; repeatable."""
         execution_id = job.execution_id or ""
         state = self.check_status(execution_id)
-        return Harvest(
-            state=state, pages=self.read_pages(execution_id, job.cursor), usage=self.get_usage(execution_id)
-        )
+        return Harvest(state=state, pages=self.read_pages(execution_id, job.cursor), usage=self.get_usage(execution_id))
 
     @abstractmethod
     def cancel(self, execution_id: str, grace_seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 
@@ -86,7 +87,7 @@ class Fleet:
         from container_manager_core.structuring import structure
 
         executor_type = self.plugins.executor_type(host.executor, f"hosts.{host.name}.executor")
-        options = structure(host.config, executor_type.options, f"hosts.{host.name}.config")
+        options: Any = structure(host.config, executor_type.options, f"hosts.{host.name}.config")
         context = ExecutorContext(host=host.name, installation_id=self._installation_id, clock=self._clock)
         try:
             return executor_type.factory(options, context)

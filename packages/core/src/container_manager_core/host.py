@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from types import MappingProxyType
 from typing import Any
 
 import attrs
 
 from container_manager_core.errors import InvalidInput
+from container_manager_core.freezing import frozen_mapping
 from container_manager_core.validation import require_integer, require_text
 
 
@@ -35,12 +35,12 @@ class Host:
 
     name: str
     executor: str
-    config: Mapping[str, Any] = attrs.field(factory=dict, converter=lambda given: MappingProxyType(dict(given)))
+    config: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping)
     weight: int = 100
     max_concurrent_jobs: int = 10
     cost_per_hour: Decimal = attrs.field(default=Decimal(0), converter=_price)
     cost_per_job: Decimal = attrs.field(default=Decimal(0), converter=_price)
-    labels: Mapping[str, str] = attrs.field(factory=dict, converter=lambda given: MappingProxyType(dict(given)))
+    labels: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
     active: bool = True
 
     def __attrs_post_init__(self) -> None:

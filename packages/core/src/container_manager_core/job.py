@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 
 from container_manager_core.failure import Failure
+from container_manager_core.freezing import frozen_sequence
 from container_manager_core.spec import ContainerSpec
 
 
@@ -142,8 +143,8 @@ class Route:
 
     host: str
     reason: str
-    fallbacks: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    candidates: tuple[Candidate, ...] = attrs.field(default=(), converter=tuple)
+    fallbacks: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
+    candidates: tuple[Candidate, ...] = attrs.field(default=(), converter=frozen_sequence)
     decided_at: datetime | None = None
 
 

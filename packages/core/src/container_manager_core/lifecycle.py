@@ -1,6 +1,6 @@
 """The life of a job: one table of legal moves, and the only functions that make them.
 
-    pending -> launching -> running -> completed | failed | timeout | cancelled
+pending -> launching -> running -> completed | failed | timeout | cancelled
 """
 
 from collections.abc import Mapping
@@ -101,6 +101,8 @@ def finished(job: Job, status: JobStatus, now: datetime, failure: Failure | None
 
 def retried(job: Job, failure: Failure, not_before: datetime, **facts: Any) -> Job:
     """The attempt ended badly and another is to follow."""
+    if not job.status.is_live:
+        raise IllegalTransition(job.id, job.status.value, _S.PENDING.value, "only an attempt can be tried again")
     execution = _ended(job.execution, _end_of(failure), failure=failure, **facts)
     return _move(
         job,

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
 import attrs
@@ -150,12 +150,8 @@ class ContainerManager:
             on_output: called with each piece of output as it comes, in the caller's thread.
             on_progress: called with a line on what is going on before the start, such as an image pull.
         """
-        job = self.submit(
-            spec, name=name, priority=priority, host=host, executor=executor, created_by=created_by
-        )
-        worker = self._worker(
-            max_jobs=1, only_jobs=frozenset({job.id}), impatient=True, on_progress=on_progress
-        )
+        job = self.submit(spec, name=name, priority=priority, host=host, executor=executor, created_by=created_by)
+        worker = self._worker(max_jobs=1, only_jobs=frozenset({job.id}), impatient=True, on_progress=on_progress)
         thread = threading.Thread(target=worker.run, name=f"container-manager run {job.id}", daemon=True)
         thread.start()
         try:
@@ -242,8 +238,9 @@ class ContainerManager:
             job = self.get(job_id)
             if job.attempt != attempt:
                 attempt, offsets = job.attempt, dict.fromkeys(offsets, 0)
-            for wanted in offsets:
-                for piece, offsets[wanted] in self._pieces(job_id, wanted, offsets[wanted]):
+            for wanted, offset in list(offsets.items()):
+                for piece, next_offset in self._pieces(job_id, wanted, offset):
+                    offsets[wanted] = next_offset
                     yield LogChunk(wanted, piece)
             if job.status.is_terminal:
                 return
@@ -353,13 +350,11 @@ class ContainerManager:
         if preferred_executor is not None:
             self.plugins.executor_type(preferred_executor)
             if preferred_executor not in {host.executor for host in self.hosts.values()}:
-                raise NotFound(
-                    "executor", f"no configured host is of executor {preferred_executor!r}", "configure one"
-                )
+                raise NotFound("executor", f"no configured host is of executor {preferred_executor!r}", "configure one")
         if requested_host and preferred_executor and self.hosts[requested_host].executor != preferred_executor:
             raise InvalidInput(
                 "host",
-                f"{requested_host!r} is of executor {self.hosts[requested_host].executor!r}, not {preferred_executor!r}",
+                f"{requested_host!r} runs {self.hosts[requested_host].executor!r}, not {preferred_executor!r}",
                 "ask for one of them",
             )
         if scheduled_at is not None and scheduled_at.tzinfo is None:
@@ -377,7 +372,7 @@ class ContainerManager:
     ) -> "Worker":
         from container_manager_core.assembly import assemble_worker
 
-        changes = {"max_concurrent_jobs": max_jobs, "poll_interval_seconds": poll_interval_seconds}
+        changes: dict[str, Any] = {"max_concurrent_jobs": max_jobs, "poll_interval_seconds": poll_interval_seconds}
         settings = attrs.evolve(
             self.config.worker, **{name: value for name, value in changes.items() if value is not None}
         )

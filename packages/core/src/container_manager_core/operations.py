@@ -184,14 +184,10 @@ class Operations:
             report=lambda line: self.report(job.id, line),
         )
 
-    def _running(
-        self, job: Job, execution_id: str, metadata: Mapping[str, Any], started_at: datetime | None
-    ) -> Job:
+    def _running(self, job: Job, execution_id: str, metadata: Mapping[str, Any], started_at: datetime | None) -> Job:
         running = lifecycle.running(job, execution_id, started_at or self.clock.now(), metadata)
         running = self.recorder.record(job, running)
-        _log.info(
-            "job.launched", job_id=str(job.id), executor=running.executor, host=running.host, attempt=job.attempt
-        )
+        _log.info("job.launched", job_id=str(job.id), executor=running.executor, host=running.host, attempt=job.attempt)
         return running
 
     def _launch_failed(self, job: Job, error: ExecutorError, masker: Masker) -> Job:

@@ -44,9 +44,7 @@ class Recorder:
         self._queueing = threading.Lock()
         self._writing = threading.Lock()
 
-    def record(
-        self, before: Job, after: Job, *, logs: Sequence[StoredLog] = (), release: bool = False
-    ) -> Job:
+    def record(self, before: Job, after: Job, *, logs: Sequence[StoredLog] = (), release: bool = False) -> Job:
         """Store a job's next state durably, waiting for the store as long as it takes.
 
         Raises:
@@ -105,5 +103,3 @@ class Recorder:
             return
         for entry, outcome in zip(batch, outcomes, strict=True):
             entry.outcome = outcome
-
-

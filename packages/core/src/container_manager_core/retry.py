@@ -10,6 +10,10 @@ from container_manager_core.failure import INFRASTRUCTURE, Failure, FailureKind
 from container_manager_core.validation import require_integer, require_number
 
 
+def _kinds(given: Iterable[FailureKind | str]) -> frozenset[FailureKind]:
+    return frozenset(FailureKind(kind) for kind in given)
+
+
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """When a failed attempt is followed by another.
@@ -29,7 +33,7 @@ class RetryPolicy:
     max_attempts: int = 1
     retry_on: frozenset[FailureKind] = attrs.field(
         default=frozenset({FailureKind.EXIT, FailureKind.OUT_OF_MEMORY, FailureKind.TIMEOUT}),
-        converter=lambda kinds: frozenset(FailureKind(kind) for kind in kinds),
+        converter=_kinds,
     )
     max_infrastructure_attempts: int = 5
     backoff_seconds: float = 1.0

@@ -52,9 +52,7 @@ class Secret:
         if not value.startswith("secret://"):
             return cls(SecretForm.CLEAR, value)
         if not _REFERENCE.fullmatch(value):
-            raise InvalidInput(
-                place, f"{value!r} is no reference to a secret", "write secret://<resolver>/<name>"
-            )
+            raise InvalidInput(place, f"{value!r} is no reference to a secret", "write secret://<resolver>/<name>")
         return cls(SecretForm.REFERENCE, value)
 
 
@@ -229,12 +227,19 @@ class Masker:
         return self.mask(text.encode())[0].decode()
 
     def _safe_end(self, data: bytes) -> int:
-        """The longest prefix in which no secret can begin that ends after it."""
+        """Where the part begins that depends on what follows: a secret may begin there and end later."""
         assert self._pattern is not None
-        scanned = 0
+        first = max(0, len(data) - len(self._values[0]) + 1)
+        undecided = [start for start in range(first, len(data)) if self._may_begin(data[start:])]
+        if not undecided:
+            return len(data)
+        free_from = 0
         for match in self._pattern.finditer(data):
-            scanned = match.end()
-        for start in range(max(scanned, len(data) - len(self._values[0]) + 1), len(data)):
-            if any(value.startswith(data[start:]) for value in self._values):
-                return start
-        return len(data)
+            held = [start for start in undecided if free_from <= start <= match.start()]
+            if held:
+                return held[0]
+            free_from = match.end()
+        return next((start for start in undecided if start >= free_from), len(data))
+
+    def _may_begin(self, end: bytes) -> bool:
+        return any(len(value) > len(end) and value.startswith(end) for value in self._values)

@@ -1,9 +1,9 @@
 """What to run: an image, a command and limits."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from types import MappingProxyType
+from typing import Any
 
 import attrs
 
@@ -11,13 +11,14 @@ from container_manager_core.attachments import Mount, Port
 from container_manager_core.command import parse_command
 from container_manager_core.environment import validate_environment
 from container_manager_core.errors import InvalidInput
+from container_manager_core.freezing import frozen_mapping, frozen_sequence
 from container_manager_core.resources import Resources
 from container_manager_core.retry import RetryPolicy
 from container_manager_core.secrets import Secret
 from container_manager_core.validation import require_integer, require_number, require_text
 
 _IMAGE = re.compile(
-    r"(?:(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]+)?/)?"
+    r"(?:(?:\[[0-9A-Fa-f:]+\]|localhost|(?=[^/]*[.:])[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]+)?/)?"
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
     r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
@@ -33,7 +34,15 @@ class PullPolicy(StrEnum):
     NEVER = "never"
 
 
-def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+def _entrypoint(words: str | Iterable[str]) -> tuple[str, ...]:
+    return parse_command(words, "entrypoint")
+
+
+def _environment(variables: Mapping[str, str]) -> Mapping[str, str]:
+    return frozen_mapping(validate_environment(variables))
+
+
+def _labels(labels: Mapping[Any, Any]) -> Mapping[str, str]:
     for name, value in labels.items():
         if not isinstance(name, str) or not _LABEL_NAME.fullmatch(name):
             raise InvalidInput(
@@ -45,14 +54,12 @@ def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
             raise InvalidInput(
                 f"labels[{name!r}]", f"{value!r} cannot be a label's value", "use a string of at most 255 characters"
             )
-    return MappingProxyType(dict(labels))
+    return frozen_mapping(labels)
 
 
 def _secrets(secrets: Mapping[str, Secret | str]) -> Mapping[str, Secret]:
     validate_environment(dict.fromkeys(secrets, ""), "secrets")
-    return MappingProxyType(
-        {name: Secret.parse(value, f"secrets[{name!r}]") for name, value in secrets.items()}
-    )
+    return frozen_mapping({name: Secret.parse(value, f"secrets[{name!r}]") for name, value in secrets.items()})
 
 
 @attrs.frozen(kw_only=True)
@@ -92,27 +99,25 @@ class ContainerSpec:
     command: tuple[str, ...] = attrs.field(default=(), converter=parse_command)
     entrypoint: tuple[str, ...] | None = attrs.field(
         default=None,
-        converter=attrs.converters.optional(lambda words: parse_command(words, "entrypoint")),
+        converter=attrs.converters.optional(_entrypoint),
     )
-    environment: Mapping[str, str] = attrs.field(
-        factory=dict, converter=lambda variables: MappingProxyType(validate_environment(variables))
-    )
+    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_environment)
     secrets: Mapping[str, Secret] = attrs.field(factory=dict, converter=_secrets)
     resources: Resources = attrs.field(factory=Resources)
     timeout_seconds: float | None = None
     queue_timeout_seconds: float | None = None
     launch_timeout_seconds: float | None = None
     stop_grace_seconds: float = 10.0
-    mounts: tuple[Mount, ...] = attrs.field(default=(), converter=tuple)
-    networks: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    ports: tuple[Port, ...] = attrs.field(default=(), converter=tuple)
+    mounts: tuple[Mount, ...] = attrs.field(default=(), converter=frozen_sequence)
+    networks: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
+    ports: tuple[Port, ...] = attrs.field(default=(), converter=frozen_sequence)
     user: str | None = None
     working_directory: str | None = None
     hostname: str | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict, converter=_labels)
     read_only_root: bool = False
-    drop_capabilities: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    add_capabilities: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    drop_capabilities: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
+    add_capabilities: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
     allow_new_privileges: bool = False
     privileged: bool = False
     init: bool = False
@@ -122,7 +127,8 @@ class ContainerSpec:
     max_output_bytes: int = 64 * 1024 * 1024
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.image, str) or len(self.image) > 4096 or not _IMAGE.fullmatch(self.image):
+        require_text("image", self.image)
+        if len(self.image) > 4096 or not _IMAGE.fullmatch(self.image):
             raise InvalidInput(
                 "image",
                 f"{self.image!r} is no image reference",
@@ -131,9 +137,7 @@ class ContainerSpec:
         both = self.environment.keys() & self.secrets.keys()
         if both:
             name = sorted(both)[0]
-            raise InvalidInput(
-                f"secrets[{name!r}]", f"{name!r} is in the environment in clear too", "give it once"
-            )
+            raise InvalidInput(f"secrets[{name!r}]", f"{name!r} is in the environment in clear too", "give it once")
         week = 7 * 86400
         require_number("timeout_seconds", self.timeout_seconds, 0.001, 366 * 86400, "seconds")
         require_number("queue_timeout_seconds", self.queue_timeout_seconds, 0.001, 366 * 86400, "seconds")
@@ -144,8 +148,6 @@ class ContainerSpec:
             if getattr(self, place) is not None:
                 require_text(place, getattr(self, place))
         if self.working_directory is not None and not self.working_directory.startswith("/"):
-            raise InvalidInput(
-                "working_directory", f"{self.working_directory!r} is not absolute", "begin it with '/'"
-            )
+            raise InvalidInput("working_directory", f"{self.working_directory!r} is not absolute", "begin it with '/'")
         for number, network in enumerate(self.networks):
             require_text(f"networks[{number}]", network)

@@ -1,11 +1,11 @@
 """Typed values from what people write in files: every error names the key, the value and what was expected."""
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_origin
 
 import attrs
 
@@ -32,7 +32,8 @@ def structure(data: Any, cls: type[T], place: str) -> T:
     from cattrs.errors import BaseValidationError
 
     try:
-        return _converter().structure(data, cls)
+        value: T = _converter().structure(data, cls)
+        return value
     except BaseValidationError as error:
         raise _explain(error, cls, place) from None
     except InvalidInput as error:
@@ -54,15 +55,44 @@ def _converter() -> Any:
     for cls in (int, float, str, bool, Path, Decimal):
         converter.register_structure_hook(cls, _scalar)
     converter.register_structure_hook_func(lambda cls: isinstance(cls, type) and issubclass(cls, Enum), _member)
+    converter.register_structure_hook_factory(_is_table, _table_hook)
     return converter
 
 
+def _is_table(cls: Any) -> bool:
+    return attrs.has(cls) or get_origin(cls) in (dict, Mapping)
+
+
+def _table_hook(cls: Any, converter: Any) -> Any:
+    from cattrs.cols import mapping_structure_factory
+    from cattrs.gen import make_dict_structure_fn
+
+    if attrs.has(cls):
+        inner = make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
+    else:
+        inner = mapping_structure_factory(cls, converter)
+
+    def hook(value: Any, wanted: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _Unexpected(value, "a table")
+        return inner(value, wanted)
+
+    return hook
+
+
 def _scalar(value: Any, cls: type) -> Any:
-    accepted: dict[type, tuple[type, ...]] = {float: (int, float), Path: (str, Path), Decimal: (int, float, str, Decimal)}
+    accepted: dict[type, tuple[type, ...]] = {
+        float: (int, float),
+        Path: (str, Path),
+        Decimal: (int, float, str, Decimal),
+    }
     fits = isinstance(value, accepted.get(cls, (cls,))) and (cls is bool or not isinstance(value, bool))
     if not fits:
         raise _Unexpected(value, _WORDS.get(cls, f"a {cls.__name__}"))
-    return cls(str(value)) if cls is Decimal else cls(value)
+    try:
+        return cls(str(value)) if cls is Decimal else cls(value)
+    except InvalidOperation:
+        raise _Unexpected(value, "an amount of money") from None
 
 
 def _member(value: Any, cls: type[Enum]) -> Enum:
@@ -74,35 +104,36 @@ def _member(value: Any, cls: type[Enum]) -> Enum:
 
 def _explain(error: BaseException, cls: Any, place: str) -> ConfigurationError:
     """The first leaf of a tree of validation errors, with the path to it."""
-    from cattrs.errors import (
-        AttributeValidationNote,
-        BaseValidationError,
-        ForbiddenExtraKeysError,
-        IterableValidationNote,
-    )
+    from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 
-    separator = ": "
+    path: list[str] = []
     while isinstance(error, BaseValidationError):
         error = error.exceptions[0]
-        for note in getattr(error, "__notes__", ()):
-            if isinstance(note, AttributeValidationNote):
-                place, cls, separator = f"{place}{separator}{note.name}", note.type, "."
-            elif isinstance(note, IterableValidationNote):
-                place, cls = f"{place}[{note.index!r}]", note.type
+        for step, cls in _steps(error):  # noqa: B007  the innermost type is wanted below
+            path.append(step)
     if isinstance(error, ForbiddenExtraKeysError):
         key = sorted(error.extra_fields)[0]
         known = ", ".join(field.name for field in attrs.fields(error.cl) if field.init)
-        return ConfigurationError(f"{place}{separator}{key}", f"the key {key!r} is unknown", f"known are: {known}")
-    if isinstance(error, _Unexpected):
-        return ConfigurationError(place, f"{error.value!r} is not {error.expected}", f"write {error.expected}")
+        return _error(place, [*path, f".{key}"], f"the key {key!r} is unknown", f"known are: {known}")
     if isinstance(error, KeyError):
-        return ConfigurationError(f"{place}{separator}{error.args[0]}", "this key is missing", "add it")
+        return _error(place, path, "this key is missing", "add it")
     if isinstance(error, InvalidInput):
-        return ConfigurationError(f"{place}{separator}{error.place}", error.problem, error.remedy)
-    expected = _WORDS.get(get_origin(cls) or cls, getattr(cls, "__name__", str(cls)))
-    return ConfigurationError(place, f"this cannot be used ({error})", f"write {expected}{_arguments(cls)}")
+        return _error(place, [*path, f".{error.place}"], error.problem, error.remedy)
+    if isinstance(error, _Unexpected):
+        return _error(place, path, f"{error.value!r} is not {error.expected}", f"write {error.expected}")
+    return _error(place, path, f"this cannot be used ({error})", f"write {_WORDS.get(cls, str(cls))}")
 
 
-def _arguments(cls: Any) -> str:
-    names = [getattr(argument, "__name__", str(argument)) for argument in get_args(cls)]
-    return f" of {', '.join(names)}" if names else ""
+def _steps(error: BaseException) -> Iterator[tuple[str, Any]]:
+    from cattrs.errors import AttributeValidationNote, IterableValidationNote
+
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            yield f".{note.name}", note.type
+        elif isinstance(note, IterableValidationNote):
+            yield f".{note.index}" if isinstance(note.index, str) else f"[{note.index}]", note.type
+
+
+def _error(place: str, path: Sequence[str], problem: str, remedy: str) -> ConfigurationError:
+    where = "".join(path).removeprefix(".")
+    return ConfigurationError(f"{place}: {where}" if where else place, problem, remedy)

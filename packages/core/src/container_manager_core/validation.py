@@ -4,11 +4,13 @@ from container_manager_core.errors import InvalidInput
 
 
 def require_text(place: str, value: object) -> None:
+    """A string that is not empty, without NUL; else `InvalidInput`."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise InvalidInput(place, f"{value!r} is no usable text", "write a string that is not empty, without NUL")
 
 
 def require_integer(place: str, value: object, least: int, most: int, unit: str) -> None:
+    """None, or a whole number in a range; else `InvalidInput`."""
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -18,6 +20,7 @@ def require_integer(place: str, value: object, least: int, most: int, unit: str)
 
 
 def require_number(place: str, value: object, least: float, most: float, unit: str) -> None:
+    """None, or a number in a range; else `InvalidInput`. NaN is none."""
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:

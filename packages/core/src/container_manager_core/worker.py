@@ -417,7 +417,8 @@ class Worker:
 
     def _perform(self, held: Held, step: Step) -> None:
         """Run one step; in a lane's thread."""
-        job, error = held.job, None
+        job = held.job
+        error: Exception | None = None
         try:
             job = self._operate(held, step)
         except LeaseLost as lost:
