@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line. Needs the extra ``cli``; one module a command group."""

@@ -1,0 +1,53 @@
+"""``doctor``."""
+
+import attrs
+import typer
+
+from container_manager_core.cli import exits
+from container_manager_core.cli.context import AsJson, config_path, print_json
+from container_manager_core.doctor import Finding, diagnose, diagnose_plugins
+from container_manager_core.errors import ConfigurationError, StoreUnavailable
+from container_manager_core.plugins import Plugins
+
+
+def doctor(context: typer.Context, as_json: AsJson = False) -> int:
+    """Check the configuration, the store, each plugin and each host, and say the remedy.
+
+    Ends with 1 when anything is wrong.
+    """
+    findings = _findings(context)
+    if as_json:
+        print_json([attrs.asdict(finding) for finding in findings])
+    else:
+        _print(findings)
+    return exits.OK if all(finding.ok for finding in findings) else exits.PROBLEM
+
+
+def _findings(context: typer.Context) -> list[Finding]:
+    from container_manager_core.config import Config
+    from container_manager_core.manager import ContainerManager
+
+    plugins = Plugins.load()
+    try:
+        with ContainerManager(Config.load(config_path(context)), plugins=plugins) as manager:
+            return diagnose(manager)
+    except ConfigurationError as error:
+        place, remedy = f"{error.place}: {error.problem}", error.remedy
+        return [Finding(subject="configuration", ok=False, message=place, remedy=remedy), *diagnose_plugins(plugins)]
+    except StoreUnavailable as error:
+        return [
+            Finding(subject="store", ok=False, message=f"{error.store}: {error.problem}", remedy=error.remedy),
+            *diagnose_plugins(plugins),
+        ]
+
+
+def _print(findings: list[Finding]) -> None:
+    for finding in findings:
+        sign = "ok  " if finding.ok else "BAD "
+        colour = typer.colors.GREEN if finding.ok else typer.colors.RED
+        typer.secho(sign, fg=colour, bold=True, nl=False)
+        typer.echo(f"{finding.subject}: {finding.message}")
+        if finding.remedy and not finding.ok:
+            typer.echo(f"     remedy: {finding.remedy}")
+    bad = sum(not finding.ok for finding in findings)
+    typer.echo("everything works" if not bad else f"{bad} of {len(findings)} checks found something wrong")

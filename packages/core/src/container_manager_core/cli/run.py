@@ -1,0 +1,97 @@
+"""``run`` and ``submit``."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from container_manager_core.cli import exits
+from container_manager_core.cli.context import AsJson, open_manager, print_json
+from container_manager_core.cli.errors import Failed, complain
+from container_manager_core.cli.specification import JobOptions, at_option, takes_job_options
+from container_manager_core.errors import ExecutorError, InvalidInput, StoreUnavailable
+
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait: store the job, print its id and end.")]
+
+
+@takes_job_options
+def run(context: typer.Context, options: JobOptions, detach: Detach = False, as_json: AsJson = False) -> int:
+    """Run a command in a container, show its output as it comes, and exit with its code.
+
+    124: timed out. 125: could not be started. 130: interrupted or cancelled. 137: out of memory. 2: a
+    mistake in the arguments or the configuration. With --json the facts about the job are printed at
+    the end, and its output is shown on stderr.
+    """
+    return _submit(context, options, as_json) if detach else _run(context, options, as_json)
+
+
+@takes_job_options
+def submit(context: typer.Context, options: JobOptions, as_json: AsJson = False) -> int:
+    """Store a job for a worker to run, and print its id."""
+    return _submit(context, options, as_json)
+
+
+def _submit(context: typer.Context, options: JobOptions, as_json: bool) -> int:
+    spec = options.spec()
+    with open_manager(context) as manager:
+        try:
+            job = manager.submit(spec, **options.keywords())
+        except InvalidInput as error:
+            raise at_option(error) from error
+    if as_json:
+        from container_manager_core.facts import job_facts
+
+        print_json(job_facts(job))
+    else:
+        print(job.id)
+    return exits.OK
+
+
+def _run(context: typer.Context, options: JobOptions, as_json: bool) -> int:
+    from container_manager_core.cli.journal import configure
+    from container_manager_core.cli.output import LiveOutput
+
+    spec = options.spec()
+    configure("error")
+    output = LiveOutput(stdout_to_stderr=as_json)
+    with open_manager(context) as manager, _signals_interrupt() as signals:
+        try:
+            job = manager.run(spec, on_output=output.write, on_progress=output.report, **options.keywords())
+        except InvalidInput as error:
+            raise at_option(error) from error
+        except (ExecutorError, StoreUnavailable) as error:
+            raise Failed(exits.NOT_STARTED, str(error)) from error
+    explanation = exits.explanation(job)
+    if explanation and not output.reader_gone:
+        complain(explanation)
+    if as_json:
+        from container_manager_core.facts import job_facts
+
+        print_json(job_facts(job))
+    code = exits.exit_code(job)
+    if code != exits.INTERRUPTED:
+        return code
+    if output.reader_gone:
+        return exits.BROKEN_PIPE
+    return 128 + signals[0] if signals else code
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does, and note those that came."""
+    came: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    watched = [signal.SIGTERM, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else [])]
+    before = {number: signal.signal(number, interrupt) for number in watched}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

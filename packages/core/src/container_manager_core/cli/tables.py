@@ -1,0 +1,199 @@
+"""What people see: tables and the page of one job. Programs read ``--json``."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from container_manager_core.facts import Facts
+from container_manager_core.job import Execution, Job, JobStatus, Usage
+
+_LOOKS = {
+    JobStatus.PENDING: ("·", "yellow"),
+    JobStatus.LAUNCHING: ("↑", "cyan"),
+    JobStatus.RUNNING: ("▶", "blue"),
+    JobStatus.COMPLETED: ("✓", "green"),
+    JobStatus.FAILED: ("✗", "red"),
+    JobStatus.TIMEOUT: ("⧖", "magenta"),
+    JobStatus.CANCELLED: ("–", "bright_black"),
+}
+"""A sign and a colour for each status; the word stands beside them always."""
+
+
+def print_jobs(jobs: Sequence[Job], *, filtered: bool, limit: int, now: datetime | None = None) -> None:
+    """Print a table of jobs, no wider than 80 columns unless the terminal is."""
+    if not jobs:
+        hint = "leave out a filter" if filtered else "run one: container-manager run alpine -- echo hello"
+        print(f"no jobs; {hint}")
+        return
+    console = _console()
+    table = _table("ID", "STATUS", "EXIT", "AGE", "HOST", "IMAGE", "NAME OR COMMAND")
+    now = now or datetime.now(UTC)
+    for job in jobs:
+        table.add_row(
+            str(job.id)[:8],
+            _status(job.status),
+            "" if job.exit_code is None else str(job.exit_code),
+            duration_text((now - job.created_at).total_seconds()),
+            Text(job.host or ""),
+            Text(job.spec.image),
+            Text(job.name or " ".join(" ".join(job.spec.command).split())),
+        )
+    for column, (least, most) in zip(table.columns, ((8, 8), (11, 11), (4, 4), (4, 4), (5, 12), (8, 24)), strict=False):
+        column.min_width, column.max_width = least, most
+    console.print(table)
+    if len(jobs) == limit:
+        console.print(Text(f"the newest {limit}; more with --limit"))
+
+
+def print_hosts(hosts: Sequence[Facts]) -> None:
+    """Print a table of host facts."""
+    if not hosts:
+        print("no hosts; add a [hosts.NAME] table to container-manager.toml")
+        return
+    checked = any("health" in host for host in hosts)
+    table = _table("NAME", "EXECUTOR", "JOBS", "WEIGHT", "ACTIVE", *(["HEALTH"] if checked else []))
+    for host in hosts:
+        health = [_health(host["health"])] if checked else []
+        jobs = f"{host['live_jobs']}/{host['max_concurrent_jobs']}"
+        active = "yes" if host["active"] else "no"
+        table.add_row(Text(host["name"]), Text(host["executor"]), jobs, str(host["weight"]), active, *health)
+    if checked:
+        table.columns[-1].no_wrap = False
+    _console().print(table)
+
+
+def print_job(job: Job, attempts: Sequence[Execution]) -> None:
+    """Print the page of one job."""
+    console = _console()
+    page = Table.grid(padding=(0, 2))
+    page.add_column(style="bold", no_wrap=True)
+    page.add_column(overflow="fold")
+    for name, value in _page(job, len(attempts)):
+        page.add_row(name, value if isinstance(value, Text) else Text(value))
+    console.print(page)
+    if attempts:
+        console.print()
+        console.print(_attempts(attempts))
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in at most four characters, for example ``12s``, ``5m``, ``3h`` or ``40d``."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+def _page(job: Job, attempts: int) -> list[tuple[str, str | Text]]:
+    spec, execution = job.spec, job.execution
+    rows: list[tuple[str, Any]] = [
+        ("job", str(job.id)),
+        ("name", job.name),
+        ("status", _status(job.status)),
+        ("why", job.failure.message or job.failure.kind.value if job.failure else ""),
+        ("kind", job.failure.kind.value if job.failure else ""),
+        ("remedy", job.failure.hint if job.failure else ""),
+        ("waiting", job.waiting if job.status is JobStatus.PENDING else ""),
+        ("exit code", "" if job.exit_code is None else str(job.exit_code)),
+        ("image", spec.image),
+        ("command", _command(spec.command)),
+        ("host", job.host),
+        ("executor", job.executor),
+        ("route", job.route.reason if job.route else ""),
+        ("attempts", str(attempts) if attempts else ""),
+        ("created", _time(job.created_at)),
+        ("scheduled", _time(job.scheduled_at)),
+        ("next try", _time(job.not_before)),
+        ("started", _time(job.started_at)),
+        ("finished", _time(job.finished_at)),
+        ("took", _took(job.started_at, job.finished_at)),
+        ("usage", _usage(execution.usage if execution else None)),
+        ("limits", ", ".join(_limits(job))),
+        ("cost", "" if job.actual_cost is None else str(job.actual_cost)),
+        ("variables", ", ".join([*spec.environment, *(f"{name} (secret)" for name in spec.secrets)])),
+        ("labels", ", ".join(f"{name}={value}" for name, value in spec.labels.items())),
+        ("submitted by", job.created_by),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _attempts(attempts: Sequence[Execution]) -> Table:
+    table = _table("#", "STATUS", "EXIT", "HOST", "STARTED", "TOOK", "WHY")
+    for attempt in attempts:
+        failure = attempt.failure
+        table.add_row(
+            str(attempt.attempt),
+            _status(attempt.status),
+            "" if attempt.exit_code is None else str(attempt.exit_code),
+            Text(attempt.host),
+            attempt.started_at.astimezone(UTC).strftime("%H:%M:%SZ") if attempt.started_at else "",
+            _took(attempt.started_at, attempt.finished_at),
+            Text(failure.message or failure.kind.value if failure else ""),
+        )
+    return table
+
+
+def _limits(job: Job) -> list[str]:
+    resources = job.spec.resources
+    limits = {
+        "memory": resources.memory_mib and f"{resources.memory_mib} MiB",
+        "cpus": resources.cpus and f"{resources.cpus:g}",
+        "pids": resources.pids,
+        "gpus": resources.gpus,
+        "timeout": job.spec.timeout_seconds and f"{job.spec.timeout_seconds:g} s",
+    }
+    return [f"{name} {value}" for name, value in limits.items() if value]
+
+
+def _usage(usage: Usage | None) -> str:
+    if usage is None:
+        return ""
+    facts = []
+    if usage.peak_memory_bytes is not None:
+        facts.append(f"peak memory {usage.peak_memory_bytes / 1024**2:.1f} MiB")
+    if usage.cpu_seconds is not None:
+        facts.append(f"CPU {usage.cpu_seconds:.2f} s")
+    return ", ".join(facts)
+
+
+def _command(words: Sequence[str]) -> str:
+    import shlex
+
+    return shlex.join(words)
+
+
+def _time(time: datetime | None) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if time else ""
+
+
+def _took(start: datetime | None, end: datetime | None) -> str:
+    if start is None or end is None:
+        return ""
+    seconds = max(0.0, (end - start).total_seconds())
+    return f"{seconds:.1f}s" if seconds < 60 else f"{int(seconds // 60)}m{int(seconds % 60):02}s"
+
+
+def _health(health: Facts) -> Text:
+    if health["ok"]:
+        return Text(f"✓ ok, {health['latency_seconds'] * 1000:.0f} ms", style="green")
+    return Text(f"✗ {health['message']}", style="red")
+
+
+def _status(status: JobStatus) -> Text:
+    sign, colour = _LOOKS[status]
+    return Text(f"{sign} {status.value}", style=colour)
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _console() -> Console:
+    return Console(highlight=False, emoji=False, markup=False)
