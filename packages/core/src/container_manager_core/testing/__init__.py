@@ -2,7 +2,8 @@
 
 import pytest
 
-pytest.register_assert_rewrite(__name__)
+for _suite in ("executor_kit", "executor_cases", "executors", "stores"):
+    pytest.register_assert_rewrite(f"{__name__}.{_suite}")
 
 from container_manager_core.testing.case import needs, overrides  # noqa: E402
 from container_manager_core.testing.executors import ExecutorConformance  # noqa: E402
