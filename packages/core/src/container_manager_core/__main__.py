@@ -15,7 +15,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
-        print(REMEDY.format(missing=error.name), file=sys.stderr)
+        sys.stderr.write(REMEDY.format(missing=error.name) + "\n")
         sys.exit(2)
     sys.exit(run(sys.argv[1:]))
 

@@ -1,57 +1,46 @@
 """The program ``container-manager``: its commands, and what becomes of their errors."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from container_manager_core.cli import diagnosis, exits, jobs, places, worker
-from container_manager_core.cli import run as runs
+from container_manager_core.cli import exits
 from container_manager_core.cli.errors import PROGRAM, Failed, UsageError, code_of, complain, discard, usage_sentence
 from container_manager_core.errors import ContainerManagerError
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="Run jobs in containers, anywhere, and keep every fact about them.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-app.command("run")(runs.run)
-app.command("submit")(runs.submit)
-app.command("worker")(worker.worker)
-app.command("list")(jobs.list_jobs)
-app.command("show")(jobs.show)
-app.command("logs")(jobs.logs)
-app.command("cancel")(jobs.cancel)
-app.command("restart")(jobs.restart)
-app.command("hosts")(places.hosts)
-app.command("executors")(places.executors)
-app.command("doctor")(diagnosis.doctor)
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("run", "run"),
+    "submit": ("run", "submit"),
+    "worker": ("worker", "worker"),
+    "list": ("jobs", "list_jobs"),
+    "show": ("jobs", "show"),
+    "logs": ("jobs", "logs"),
+    "cancel": ("jobs", "cancel"),
+    "restart": ("jobs", "restart"),
+    "hosts": ("places", "hosts"),
+    "executors": ("places", "executors"),
+    "doctor": ("diagnosis", "doctor"),
+}
+"""Each command's module in this package, and its function there."""
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        print(f"{PROGRAM} {version('container-manager-core')}")
-        raise typer.Exit()
-
-
-@app.callback(invoke_without_command=True)
-def _program(
-    context: typer.Context,
-    config: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Configuration file instead of the one that is found.")
-    ] = None,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
-    ] = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
+def application(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
+    """The program with the commands of these names; their modules are imported."""
+    app = typer.Typer(
+        name=PROGRAM,
+        help="Run jobs in containers, anywhere, and keep every fact about them.",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_program)
+    for name in names:
+        module, function = COMMANDS[name]
+        app.command(name)(getattr(import_module(f"container_manager_core.cli.{module}"), function))
+    return app
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -63,16 +52,16 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = _run(arguments)
         sys.stdout.flush()
-        return code
     except BrokenPipeError:
         discard(sys.stdout.fileno())
         return exits.BROKEN_PIPE
+    return code
 
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        result = typer.main.get_command(app)(list(arguments), prog_name=PROGRAM, standalone_mode=False)
-        return result if isinstance(result, int) else exits.OK
+        command = typer.main.get_command(application(_needed(arguments)))
+        result = command(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except UsageError as error:
         complain(usage_sentence(error, _command_of(error)))
         return exits.USAGE
@@ -87,9 +76,37 @@ def _run(arguments: Sequence[str]) -> int:
         return exits.INTERRUPTED
     except typer.Exit as error:
         return error.exit_code
+    return result if isinstance(result, int) else exits.OK
+
+
+def _needed(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The one command that is asked for, so that only its module is imported; all where that is not plain."""
+    first = arguments[2:3] if arguments[:1] == ["--config"] else arguments[:1]
+    return tuple(first) if first and first[0] in COMMANDS else tuple(COMMANDS)
 
 
 def _command_of(error: Exception) -> str:
     """The name of the command whose arguments are wrong; empty for the program's own."""
     context = getattr(error, "ctx", None)
     return context.info_name or "" if context is not None and context.parent is not None else ""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"{PROGRAM} {version('container-manager-core')}")
+        raise typer.Exit()
+
+
+def _program(
+    context: typer.Context,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Configuration file instead of the one that is found.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())

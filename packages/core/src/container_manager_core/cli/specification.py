@@ -60,7 +60,7 @@ class JobOptions:
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image to run, for example alpine:3.20.")]
     command: Annotated[
         _Many | None,
-        typer.Argument(metavar="-- COMMAND...", help="The command, one word each; the image's own when left out."),
+        typer.Argument(metavar="COMMAND", help="The words of the command, after '--'; the image's own when left out."),
     ] = None
     name: Annotated[str, _option("--name", metavar="NAME", help="A name for people; need not be unique.")] = ""
     host: Annotated[str | None, _option("--host", metavar="HOST", help="Run on this host and no other.")] = None
@@ -144,7 +144,7 @@ class JobOptions:
         return {"name": self.name, "priority": self.priority, "host": self.host, "executor": self.executor}
 
     def _spec(self) -> ContainerSpec:
-        given = {
+        given: dict[str, Any] = {
             "timeout_seconds": self.timeout,
             "queue_timeout_seconds": self.queue_timeout,
             "stop_grace_seconds": self.grace,

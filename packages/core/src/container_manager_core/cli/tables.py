@@ -18,7 +18,7 @@ _LOOKS = {
     JobStatus.COMPLETED: ("✓", "green"),
     JobStatus.FAILED: ("✗", "red"),
     JobStatus.TIMEOUT: ("⧖", "magenta"),
-    JobStatus.CANCELLED: ("–", "bright_black"),
+    JobStatus.CANCELLED: ("⊘", "bright_black"),
 }
 """A sign and a colour for each status; the word stands beside them always."""
 
