@@ -3,6 +3,7 @@
 Run it with ``nox -s demo``.
 """
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,11 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from support.engine import open_engine
-from support.unavailable import ServiceUnavailable
 
 from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Job, PullPolicy, Resources
 from container_manager_core.executor import Capability
+from support.engine import open_engine
+from support.unavailable import ServiceUnavailable
 
 COLOURS = {"hello": "green", "exit-3": "yellow", "timeout": "cyan", "out-of-memory": "magenta", "no-such-image": "red"}
 console = Console(highlight=False)
@@ -105,18 +106,20 @@ def main() -> None:
             else:
                 jobs.append(manager.submit(spec, name=name, host=place.host.name))
         worker = manager.worker()
-        threads = [threading.Thread(target=show_output, args=(manager, job)) for job in jobs]
-        working = threading.Thread(target=worker.run, daemon=True)
+        threads = [threading.Thread(target=show_output, args=(manager, job), daemon=True) for job in jobs]
+        working = threading.Thread(target=worker.run, kwargs={"drain": True}, daemon=True)
         working.start()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        worker.stop()
         working.join()
         console.print()
         console.print(table_of([manager.get(job.id) for job in jobs]))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -46,7 +46,19 @@ def test_a_python_example_runs(example: Example, surroundings: Mapping[str, str]
         text=True,
         timeout=TIMEOUT_SECONDS,
     )
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+def test_the_readmes_five_lines_print_the_result_and_nothing_else(
+    surroundings: Mapping[str, str], tmp_path: Path
+) -> None:
+    (example,) = [example for example in examples("python") if example.place.startswith("README.md:")]
+    assert len([line for line in example.code.splitlines() if line]) <= 5
+    done = subprocess.run(
+        [sys.executable, "-c", example.code], cwd=tmp_path, env=surroundings, capture_output=True, text=True
+    )
+    assert done.stdout == "completed 0 b'hello\\n'\n"
 
 
 @by_place("console")
