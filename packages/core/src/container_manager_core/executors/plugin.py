@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from container_manager_core.executor import ExecutorType
+from container_manager_core.executors.process import PROCESS
 from container_manager_core.hookspecs import hookimpl
 
 
 @hookimpl
 def container_manager_executors() -> Sequence[ExecutorType]:
-    return []
+    """The executor types of the core. Their executors are imported when the first one is made."""
+    return [PROCESS]

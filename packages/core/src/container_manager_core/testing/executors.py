@@ -13,6 +13,7 @@ so. A case can be replaced only with ``@overrides(reason="...")``; taking one aw
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import pytest
@@ -49,7 +50,13 @@ class ExecutorConformance(LaunchCases, OutputCases, StateCases, CancelCases, Cle
         if node is None or reporter is None or node.stash.get(_PRINTED, False):
             return
         node.stash[_PRINTED] = True
-        node.addfinalizer(lambda: reporter.write_line("\n" + capability_table(type(self))))
+        capture = request.config.pluginmanager.get_plugin("capturemanager")
+
+        def show() -> None:
+            with capture.global_and_fixture_disabled() if capture else nullcontext():
+                reporter.write_line("\n" + capability_table(type(self)))
+
+        node.addfinalizer(show)
 
     def test_no_case_is_taken_away(self) -> None:
         """Every case is there, left out for a capability that is not declared, or replaced with a reason."""

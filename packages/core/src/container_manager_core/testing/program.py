@@ -20,15 +20,17 @@ class Say:
 
 @attrs.frozen
 class Flood:
-    """Write ``size`` bytes to each of the streams, to all at the same time."""
+    """Write ``size`` bytes to each of the streams, to all at the same time; as many lines or as a part of one."""
 
     size: int
     streams: tuple[Stream, ...] = (Stream.STDOUT,)
+    lines: bool = True
 
     @property
     def data(self) -> bytes:
         """What one stream gets."""
-        return (FLOOD_LINE * (self.size // len(FLOOD_LINE) + 1))[: self.size]
+        line = FLOOD_LINE if self.lines else FLOOD_LINE.rstrip(b"\n")
+        return (line * (self.size // len(line) + 1))[: self.size]
 
 
 @attrs.frozen
@@ -119,7 +121,7 @@ _TICK = "while :; do printf .; sleep 0.1; done"
 def render_shell(steps: Sequence[Step]) -> tuple[str, tuple[str, ...]]:
     """The steps as a POSIX shell script, and the arguments that the script is to be called with.
 
-    Uses ``printf``, ``sleep``, ``yes``, ``head`` and ``tail`` beside the shell itself.
+    Uses ``printf``, ``sleep``, ``yes``, ``tr``, ``head`` and ``tail`` beside the shell itself.
     """
     words = tuple(word for step in steps if isinstance(step, PrintArguments) for word in step.words)
     return "\n".join(_line(step) for step in steps), words
@@ -129,9 +131,9 @@ def _line(step: Step) -> str:
     match step:
         case Say(data, stream):
             return _print(data) + _redirect(stream)
-        case Flood(size, streams):
-            line = FLOOD_LINE.decode().rstrip("\n")
-            parts = [f"{{ yes {line} | head -c {size}{_redirect(stream)}; }} &" for stream in streams]
+        case Flood(size, streams, lines):
+            source = f"yes {FLOOD_LINE.decode().rstrip()}" + ("" if lines else " | tr -d '\\n'")
+            parts = [f"{{ {source} | head -c {size}{_redirect(stream)}; }} &" for stream in streams]
             return " ".join([*parts, "wait"])
         case Pause(seconds):
             # In the background, because a shell answers a signal only between commands.

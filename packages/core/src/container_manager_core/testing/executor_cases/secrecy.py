@@ -43,13 +43,14 @@ class SecrecyCases(ExecutorKit):
     def test_errors_survive_pickling(self, executor: ContainerExecutor, prepare: Prepare) -> None:
         """They travel between processes. An executor that refuses nothing at launch raises none, which is fine too."""
         request = prepare(command=(self.missing_command,))
-        try:
-            self.wait(executor, executor.launch_job(request).execution_id)
-        except ExecutorError as error:
-            copy = pickle.loads(pickle.dumps(error))
-            assert isinstance(error, PermanentError)
-            assert type(copy) is type(error)
-            assert (str(copy), copy.kind, copy.hint) == (str(error), error.kind, error.hint)
+        (answer,) = self.at_the_same_time(lambda: executor.launch_job(request))
+        copy = pickle.loads(pickle.dumps(answer))
+        if isinstance(answer, ExecutorError):
+            assert isinstance(answer, PermanentError)
+            assert type(copy) is type(answer)
+            assert (str(copy), copy.failure) == (str(answer), answer.failure)
+        else:
+            assert copy == answer
 
 
 def _is_plain(value: object) -> bool:

@@ -1,0 +1,31 @@
+"""The process executor as the core registers it; the executor itself is imported when one is made."""
+
+from container_manager_core.executor import Capability, ContainerExecutor, ExecutorContext, ExecutorType
+from container_manager_core.executors.process.options import ProcessOptions
+
+
+def _make(options: ProcessOptions, context: ExecutorContext) -> ContainerExecutor:
+    from container_manager_core.executors.process.executor import ProcessExecutor
+
+    return ProcessExecutor(options, context)
+
+
+PROCESS = ExecutorType(
+    name="process",
+    title="Processes of this machine, without isolation",
+    options=ProcessOptions,
+    capabilities=frozenset(
+        {
+            Capability.EVENTS,
+            Capability.IDEMPOTENT_LAUNCH,
+            Capability.LIVE_LOGS,
+            Capability.SEPARATE_STREAMS,
+            Capability.BINARY_LOGS,
+            Capability.USAGE,
+            Capability.GRACEFUL_STOP,
+            Capability.PLATFORM_TIMEOUT,
+        }
+    ),
+    factory=_make,
+    automatic=False,
+)
