@@ -83,7 +83,7 @@ class Config:
             ConfigurationError: names the file, the key and what was expected.
         """
         source = path or _find()
-        return cls._read(source) if source else cls(store=f"sqlite:///{data_folder() / 'jobs.sqlite3'}")
+        return cls._read(source) if source else cls(store=embedded_store())
 
     @classmethod
     def _read(cls, source: Path) -> "Config":
@@ -95,7 +95,7 @@ class Config:
         facts: dict[str, Any] = {"hosts": hosts} if "hosts" in tables else {}
         if settings.key_file is not None:
             facts["key_file"] = source.parent / settings.key_file
-        store = settings.store or f"sqlite:///{data_folder() / 'jobs.sqlite3'}"
+        store = settings.store or embedded_store()
         return cls(store=_absolute(store, source.parent), worker=settings.worker, source=source, **facts)
 
 
@@ -112,6 +112,11 @@ def data_folder() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("container-manager", appauthor=False)
+
+
+def embedded_store() -> str:
+    """The URL of the store that is used when none is configured."""
+    return f"sqlite:///{data_folder() / 'jobs.sqlite3'}"
 
 
 def _find() -> Path | None:

@@ -3,13 +3,12 @@
 import threading
 from uuid import UUID
 
-import structlog
-
 from container_manager_core.clock import Clock
 from container_manager_core.errors import LeaseLost, StoreUnavailable
+from container_manager_core.log import get_logger
 from container_manager_core.store.protocol import JobStore
 
-_log = structlog.get_logger("container_manager")
+_log = get_logger()
 
 SAFETY_SHARE = 0.2
 

@@ -3,13 +3,12 @@
 import threading
 from collections.abc import Callable
 
-import structlog
-
 from container_manager_core.errors import ContainerManagerError
 from container_manager_core.executor import Capability
 from container_manager_core.fleet import Fleet
+from container_manager_core.log import get_logger
 
-_log = structlog.get_logger("container_manager")
+_log = get_logger()
 
 OnEvent = Callable[[str, str | None], None]
 FIRST_PAUSE_SECONDS = 0.5

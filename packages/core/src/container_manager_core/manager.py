@@ -11,7 +11,7 @@ import attrs
 
 from container_manager_core import lifecycle
 from container_manager_core.clock import Clock, SystemClock
-from container_manager_core.config import Config
+from container_manager_core.config import Config, data_folder, embedded_store
 from container_manager_core.errors import IllegalTransition, InvalidInput, NotFound
 from container_manager_core.executor import Health, LogChunk, Logs, Stream
 from container_manager_core.failure import Failure, FailureKind
@@ -71,6 +71,8 @@ class ContainerManager:
         """Where the jobs live; opened when first needed."""
         with self._opening:
             if self._store is None:
+                if self.config.store == embedded_store():
+                    data_folder().mkdir(parents=True, exist_ok=True)
                 self._store = open_store(self.config.store, clock=self.clock)
             return self._store
 
@@ -458,6 +460,6 @@ class ContainerManager:
         try:
             self.plugins.hook.container_manager_job_changed(job=job, previous=previous)
         except Exception:  # a plugin's mistake must not undo what is stored
-            import structlog
+            from container_manager_core.log import get_logger
 
-            structlog.get_logger("container_manager").exception("plugin.hook_failed", job_id=str(job.id))
+            get_logger().exception("plugin.hook_failed", job_id=str(job.id))

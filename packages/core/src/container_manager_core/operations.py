@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
-import structlog
 
 from container_manager_core import lifecycle
 from container_manager_core.clock import Clock
@@ -30,11 +29,12 @@ from container_manager_core.fleet import Fleet
 from container_manager_core.intake import LogIntake
 from container_manager_core.job import Execution, Job, JobStatus, StopReason
 from container_manager_core.leases import Lease
+from container_manager_core.log import get_logger
 from container_manager_core.recorder import Recorder
 from container_manager_core.secrets import Masker, SecretSource
 from container_manager_core.store.protocol import JobStore
 
-_log = structlog.get_logger("container_manager")
+_log = get_logger()
 
 STORE_PIECE_BYTES = 4 * 1024 * 1024
 _NOT_FOUND = ExecutionState(status=ExecutionStatus.NOT_FOUND)

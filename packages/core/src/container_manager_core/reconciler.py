@@ -5,7 +5,6 @@ from datetime import datetime
 from enum import StrEnum
 
 import attrs
-import structlog
 
 from container_manager_core.clock import Clock
 from container_manager_core.config import WorkerSettings
@@ -13,9 +12,10 @@ from container_manager_core.errors import ContainerManagerError, NotFound
 from container_manager_core.executor import ExecutionStatus, OwnedExecution
 from container_manager_core.fleet import Fleet
 from container_manager_core.job import Job, JobStatus
+from container_manager_core.log import get_logger
 from container_manager_core.store.protocol import JobQuery, JobStore
 
-_log = structlog.get_logger("container_manager")
+_log = get_logger()
 
 ORPHAN_GRACE_SECONDS = 60.0
 

@@ -3,14 +3,13 @@
 import threading
 from collections.abc import Sequence
 
-import structlog
-
 from container_manager_core.errors import LeaseLost, StoreUnavailable
 from container_manager_core.job import Job, JobStatus
+from container_manager_core.log import get_logger
 from container_manager_core.plugins import Plugins
 from container_manager_core.store.protocol import JobStore, Record, RecordOutcome, StoredLog
 
-_log = structlog.get_logger("container_manager")
+_log = get_logger()
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID, uuid4
 
-import structlog
-
 from container_manager_core import lifecycle
 from container_manager_core.errors import ContainerManagerError, ExecutorError, LeaseLost, StoreUnavailable
 from container_manager_core.executor import ExecutionState, ExecutionStatus
@@ -18,11 +16,12 @@ from container_manager_core.held import Held, Step
 from container_manager_core.job import Job, JobStatus, Route, StopReason
 from container_manager_core.lanes import Lane, Lanes
 from container_manager_core.listening import Listeners
+from container_manager_core.log import get_logger
 from container_manager_core.operations import Operations
 from container_manager_core.routing import Refusal, Router
 from container_manager_core.store.protocol import Claim, JobQuery, Record, RecordOutcome
 
-_log = structlog.get_logger("container_manager")
+_log = get_logger()
 
 STORE_GLANCE_SECONDS = 0.02
 REFRESH_SECONDS = 0.2

@@ -56,5 +56,6 @@ def explanation(job: Job) -> str:
     if failure is None or failure.kind is FailureKind.EXIT:
         return ""
     words = f"job {str(job.id)[:8]} {_WORDS[failure.kind]}"
-    sentence = f"{words}: {failure.message}" if failure.message else words
+    message = failure.message.removeprefix("out of memory: ")
+    sentence = f"{words}: {message}" if message else words
     return f"{sentence}; {failure.hint}" if failure.hint else sentence

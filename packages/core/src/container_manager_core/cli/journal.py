@@ -1,37 +1,47 @@
-"""What the library logs, on stderr: lines for people on a terminal, JSON lines for programs."""
+"""What the worker tells of itself while it runs."""
 
 import logging
 import sys
+from typing import Any
 
 from container_manager_core.errors import InvalidInput
+from container_manager_core.log import NAME
 
 LEVELS = ("debug", "info", "warning", "error")
 
 
 def configure(level: str) -> None:
-    """Send structlog's events of this level and above to stderr.
+    """Send the library's events of this level and above to stderr: lines for people on a terminal, else JSON.
 
     Raises:
-        InvalidInput: a level that is none of `LEVELS`.
+        InvalidInput: no such level.
     """
-    if level not in LEVELS:
-        raise InvalidInput("--log-level", f"{level!r} is no level", f"use one of: {', '.join(LEVELS)}")
     import structlog
 
-    on_terminal = sys.stderr.isatty()
-    processors: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    if on_terminal:
-        processors.append(structlog.dev.ConsoleRenderer())
-    else:
-        # A plain traceback, never one with the values of local variables, as those may be secrets.
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
-    structlog.configure(
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=False,
+    if level.lower() not in LEVELS:
+        raise InvalidInput("--log-level", f"{level!r} is no level", f"use one of {', '.join(LEVELS)}")
+    renderer: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    if sys.stderr.isatty():
+        renderer = [structlog.dev.ConsoleRenderer()]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                _facts,
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper("iso", utc=True),
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
     )
+    logger = logging.getLogger(NAME)
+    logger.handlers = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False
+
+
+def _facts(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """The event's own name and facts, instead of the text made of them."""
+    record = event["_record"]
+    facts = getattr(record, "facts", {})
+    return {**event, **facts, "event": getattr(record, "event", event["event"])}

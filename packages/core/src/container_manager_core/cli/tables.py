@@ -22,6 +22,8 @@ _LOOKS = {
 }
 """A sign and a colour for each status; the word stands beside them always."""
 
+_JOB_TITLES = ("ID", "STATUS", "EXIT", "AGE", "HOST", "IMAGE", "NAME OR COMMAND")
+
 
 def print_jobs(jobs: Sequence[Job], *, filtered: bool, limit: int, now: datetime | None = None) -> None:
     """Print a table of jobs, no wider than 80 columns unless the terminal is."""
@@ -30,20 +32,13 @@ def print_jobs(jobs: Sequence[Job], *, filtered: bool, limit: int, now: datetime
         print(f"no jobs; {hint}")
         return
     console = _console()
-    table = _table("ID", "STATUS", "EXIT", "AGE", "HOST", "IMAGE", "NAME OR COMMAND")
     now = now or datetime.now(UTC)
-    for job in jobs:
-        table.add_row(
-            str(job.id)[:8],
-            _status(job.status),
-            "" if job.exit_code is None else str(job.exit_code),
-            duration_text((now - job.created_at).total_seconds()),
-            Text(job.host or ""),
-            Text(job.spec.image),
-            Text(job.name or " ".join(" ".join(job.spec.command).split())),
-        )
-    for column, (least, most) in zip(table.columns, ((8, 8), (11, 11), (4, 4), (4, 4), (5, 12), (8, 24)), strict=False):
-        column.min_width, column.max_width = least, most
+    rows = [_job_cells(job, now) for job in jobs]
+    table = _table(*_JOB_TITLES)
+    # Given too little room, a table shrinks every column alike; only the last one is to give way.
+    used = sum(max(len(title), *(row[n].cell_len for row in rows)) + 1 for n, title in enumerate(_JOB_TITLES[:-1]))
+    for row in rows:
+        table.add_row(*row[:-1], _cut(row[-1], max(10, console.width - used)))
     console.print(table)
     if len(jobs) == limit:
         console.print(Text(f"the newest {limit}; more with --limit"))
@@ -86,6 +81,23 @@ def duration_text(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
     return f"{max(0, int(seconds))}s"
+
+
+def _job_cells(job: Job, now: datetime) -> list[Text]:
+    return [
+        Text(str(job.id)[:8]),
+        _status(job.status),
+        Text("" if job.exit_code is None else str(job.exit_code)),
+        Text(duration_text((now - job.created_at).total_seconds())),
+        _cut(Text(job.host or ""), 12),
+        _cut(Text(job.spec.image), 20),
+        Text(job.name or " ".join(" ".join(job.spec.command).split())),
+    ]
+
+
+def _cut(text: Text, cells: int) -> Text:
+    text.truncate(cells, overflow="ellipsis")
+    return text
 
 
 def _page(job: Job, attempts: int) -> list[tuple[str, str | Text]]:

@@ -1,0 +1,1 @@
+"""The cases of the conformance suite for stores, by what they are about."""
