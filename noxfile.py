@@ -96,14 +96,15 @@ def types(session: nox.Session) -> None:
 @nox.session
 def imports(session: nox.Session) -> None:
     """Who may import whom."""
-    session.install(*_group("imports"), *_editable(*PACKAGES))
+    session.install(*_group("imports"))
+    session.install("--no-deps", *_editable(*PACKAGES))
     session.run("lint-imports")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation: built strictly, and complete without the network."""
-    session.install(*_group("docs"), *_editable(*PACKAGES))
+    session.install(*_group("docs"))
     site = Path(session.create_tmp()) / "site"
     # The theme prints an advertisement of its own otherwise.
     session.run("mkdocs", "build", "--strict", "--site-dir", str(site), env={"NO_MKDOCS_2_WARNING": "1"})
