@@ -23,6 +23,7 @@ _LOOKS = {
 """A sign and a colour for each status; the word stands beside them always."""
 
 _JOB_TITLES = ("ID", "STATUS", "EXIT", "AGE", "HOST", "IMAGE", "NAME OR COMMAND")
+_ATTEMPT_TITLES = ("#", "STATUS", "EXIT", "HOST", "STARTED", "TOOK", "WHY")
 
 
 def print_jobs(jobs: Sequence[Job], *, filtered: bool, limit: int, now: datetime | None = None) -> None:
@@ -33,13 +34,7 @@ def print_jobs(jobs: Sequence[Job], *, filtered: bool, limit: int, now: datetime
         return
     console = _console()
     now = now or datetime.now(UTC)
-    rows = [_job_cells(job, now) for job in jobs]
-    table = _table(*_JOB_TITLES)
-    # Given too little room, a table shrinks every column alike; only the last one is to give way.
-    used = sum(max(len(title), *(row[n].cell_len for row in rows)) + 1 for n, title in enumerate(_JOB_TITLES[:-1]))
-    for row in rows:
-        table.add_row(*row[:-1], _cut(row[-1], max(10, console.width - used)))
-    console.print(table)
+    console.print(_table(console, _JOB_TITLES, [_job_cells(job, now) for job in jobs]))
     if len(jobs) == limit:
         console.print(Text(f"the newest {limit}; more with --limit"))
 
@@ -50,15 +45,14 @@ def print_hosts(hosts: Sequence[Facts]) -> None:
         print("no hosts; add a [hosts.NAME] table to container-manager.toml")
         return
     checked = any("health" in host for host in hosts)
-    table = _table("NAME", "EXECUTOR", "JOBS", "WEIGHT", "ACTIVE", *(["HEALTH"] if checked else []))
+    titles = ["NAME", "EXECUTOR", "JOBS", "WEIGHT", "ACTIVE", *(["HEALTH"] if checked else [])]
+    rows = []
     for host in hosts:
-        health = [_health(host["health"])] if checked else []
         jobs = f"{host['live_jobs']}/{host['max_concurrent_jobs']}"
-        active = "yes" if host["active"] else "no"
-        table.add_row(Text(host["name"]), Text(host["executor"]), jobs, str(host["weight"]), active, *health)
-    if checked:
-        table.columns[-1].no_wrap = False
-    _console().print(table)
+        cells = [host["name"], host["executor"], jobs, str(host["weight"]), "yes" if host["active"] else "no"]
+        rows.append([*map(Text, cells), *([_health(host["health"])] if checked else [])])
+    console = _console()
+    console.print(_table(console, titles, rows))
 
 
 def print_job(job: Job, attempts: Sequence[Execution]) -> None:
@@ -72,7 +66,7 @@ def print_job(job: Job, attempts: Sequence[Execution]) -> None:
     console.print(page)
     if attempts:
         console.print()
-        console.print(_attempts(attempts))
+        console.print(_table(console, _ATTEMPT_TITLES, [_attempt_cells(attempt) for attempt in attempts]))
 
 
 def duration_text(seconds: float) -> str:
@@ -125,7 +119,7 @@ def _page(job: Job, attempts: int) -> list[tuple[str, str | Text]]:
         ("took", _took(job.started_at, job.finished_at)),
         ("usage", _usage(execution.usage if execution else None)),
         ("limits", ", ".join(_limits(job))),
-        ("cost", "" if job.actual_cost is None else str(job.actual_cost)),
+        ("cost", str(job.actual_cost) if job.actual_cost else ""),
         ("variables", ", ".join([*spec.environment, *(f"{name} (secret)" for name in spec.secrets)])),
         ("labels", ", ".join(f"{name}={value}" for name, value in spec.labels.items())),
         ("submitted by", job.created_by),
@@ -133,20 +127,17 @@ def _page(job: Job, attempts: int) -> list[tuple[str, str | Text]]:
     return [(name, value) for name, value in rows if value]
 
 
-def _attempts(attempts: Sequence[Execution]) -> Table:
-    table = _table("#", "STATUS", "EXIT", "HOST", "STARTED", "TOOK", "WHY")
-    for attempt in attempts:
-        failure = attempt.failure
-        table.add_row(
-            str(attempt.attempt),
-            _status(attempt.status),
-            "" if attempt.exit_code is None else str(attempt.exit_code),
-            Text(attempt.host),
-            attempt.started_at.astimezone(UTC).strftime("%H:%M:%SZ") if attempt.started_at else "",
-            _took(attempt.started_at, attempt.finished_at),
-            Text(failure.message or failure.kind.value if failure else ""),
-        )
-    return table
+def _attempt_cells(attempt: Execution) -> list[Text]:
+    failure = attempt.failure
+    return [
+        Text(str(attempt.attempt)),
+        _status(attempt.status),
+        Text("" if attempt.exit_code is None else str(attempt.exit_code)),
+        _cut(Text(attempt.host), 12),
+        Text(attempt.started_at.astimezone(UTC).strftime("%H:%M:%SZ") if attempt.started_at else ""),
+        Text(_took(attempt.started_at, attempt.finished_at)),
+        Text(failure.message or failure.kind.value if failure else ""),
+    ]
 
 
 def _limits(job: Job) -> list[str]:
@@ -200,10 +191,17 @@ def _status(status: JobStatus) -> Text:
     return Text(f"{sign} {status.value}", style=colour)
 
 
-def _table(*names: str) -> Table:
+def _table(console: Console, titles: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
+    """A table as wide as the console at most.
+
+    Given too little room rich shrinks every column alike; here only the last one gives way.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    for name in names:
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for title in titles:
+        table.add_column(title, no_wrap=True, overflow="ellipsis")
+    used = sum(max(len(title), *(row[n].cell_len for row in rows)) + 1 for n, title in enumerate(titles[:-1]))
+    for row in rows:
+        table.add_row(*row[:-1], _cut(row[-1], max(10, console.width - used)))
     return table
 
 
