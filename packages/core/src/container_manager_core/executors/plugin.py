@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from container_manager_core.executor import ExecutorType
+from container_manager_core.executors.mock import MOCK
 from container_manager_core.executors.process import PROCESS
 from container_manager_core.hookspecs import hookimpl
 
@@ -10,4 +11,4 @@ from container_manager_core.hookspecs import hookimpl
 @hookimpl
 def container_manager_executors() -> Sequence[ExecutorType]:
     """The executor types of the core. Their executors are imported when the first one is made."""
-    return [PROCESS]
+    return [MOCK, PROCESS]
