@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import attrs
+import docker
 import requests
+from docker import auth
 from docker.constants import MINIMUM_DOCKER_API_VERSION
 from docker.errors import DockerException, TLSParameterError
 from docker.tls import TLSConfig
@@ -15,7 +17,6 @@ from docker.utils import kwargs_from_env
 from docker.utils.config import load_general_config
 from requests.adapters import HTTPAdapter
 
-import docker
 from container_manager_core.errors import InvalidInput, PermanentError, TransientError
 from container_manager_core.failure import FailureKind
 from container_manager_core.secrets import CORE_RESOLVERS, Secret, SecretSource, Vault
@@ -27,7 +28,6 @@ from container_manager_docker.translation.connections import (
     untrusted,
 )
 from container_manager_docker.translation.refusals import is_version_mismatch, refused
-from docker import auth
 
 _POOL_SIZE = 25
 _LOCAL_SOCKET = "unix:///var/run/docker.sock"

@@ -38,6 +38,7 @@ from container_manager_docker.translation.refusals import masked
 from container_manager_docker.translation.states import (
     NOT_FOUND,
     image_digest,
+    is_container_id,
     is_ours,
     listed_state,
     owned_execution,
@@ -55,9 +56,9 @@ _HEALTH_SECONDS = 10.0
 class DockerExecutor(ContainerExecutor):
     """Runs each attempt in a container of its own on one engine; the execution's id is the container's.
 
-    An attempt costs five requests from launch to cleanup: create, start, inspect, logs and remove. A pull, each
-    network after the first and published ports add to that, and so does an end that the command
-    itself does not explain.
+    An attempt costs five requests from launch to cleanup: create, start, inspect, logs and remove. Each further
+    look, a pull, each network after the first, published ports, the first sight of an image and a
+    failed command (was it stopped from outside?) add one.
 
     Args:
         options: how the engine is reached.
@@ -97,8 +98,8 @@ class DockerExecutor(ContainerExecutor):
         return str(container["Id"]) if ours else None
 
     def check_status(self, execution_id: str) -> ExecutionState:
-        container = self._inspect(execution_id)
-        return NOT_FOUND if container is None else self._explained(execution_id, state_of(container))
+        container = self._inspect(execution_id) if is_container_id(execution_id) else None
+        return NOT_FOUND if container is None else self._state(container)
 
     def check_statuses(self, execution_ids: Sequence[str]) -> Mapping[str, ExecutionState]:
         listed = {container["Id"]: listed_state(container) for container in self._list()}
@@ -114,29 +115,29 @@ class DockerExecutor(ContainerExecutor):
 
     def get_usage(self, execution_id: str) -> Usage | None:
         """See the contract. A remote engine is asked at most every 15 seconds for one execution."""
+        if not is_container_id(execution_id):
+            return None
         if not self._sampler.look(execution_id) and not self._sampler.is_local:
             self._ask_usage(execution_id)
         return self._sampler.last(execution_id)
 
     def harvest_job(self, job: ExecutionRequest) -> Harvest:
+        """See the contract. What was used is what was seen while it ran; the engine is not asked."""
         execution_id = job.execution_id or ""
-        container = self._inspect(execution_id)
-        if container is None:
-            return Harvest(state=NOT_FOUND, pages=iter([LogPage(cursor=job.cursor)]))
-        state = self._explained(execution_id, state_of(container))
-        digest = {"image_digest": self._digest(container["Image"])}
         return Harvest(
-            state=attrs.evolve(state, metadata={**state.metadata, **digest}),
+            state=self.check_status(execution_id),
             pages=self.read_pages(execution_id, job.cursor),
             usage=self._sampler.last(execution_id),
         )
 
     def cancel(self, execution_id: str, grace_seconds: float) -> None:
+        if not is_container_id(execution_id):
+            return
         self._stopped_by_us.put(execution_id, True)
         grace = math.ceil(grace_seconds)
         self._engine.call(
             "POST",
-            f"/containers/{quote(execution_id)}/stop",
+            f"/containers/{execution_id}/stop",
             action=f"stop {execution_id}",
             params={"t": grace},
             accept=(404,),
@@ -144,9 +145,11 @@ class DockerExecutor(ContainerExecutor):
         )
 
     def cleanup(self, execution_id: str) -> None:
+        if not is_container_id(execution_id):
+            return
         self._engine.call(
             "DELETE",
-            f"/containers/{quote(execution_id)}",
+            f"/containers/{execution_id}",
             action=f"remove {execution_id}",
             params={"v": 1, "force": 1},
             accept=(404, 409),
@@ -187,8 +190,6 @@ class DockerExecutor(ContainerExecutor):
         self._engine.close()
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
-        if not name:
-            return None
         answer = self._engine.call(
             "GET", f"/containers/{quote(name, safe='')}/json", action=f"inspect {name}", accept=(404,)
         )
@@ -203,13 +204,13 @@ class DockerExecutor(ContainerExecutor):
 
     def _pages(self, execution_id: str, text: str, limit: int) -> Generator[LogPage, None, None]:
         cursor = logs.Cursor.parse(text)
-        if not execution_id:
+        if not is_container_id(execution_id):
             yield LogPage(cursor=text)
             return
         params = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": 0, "tail": "all"}
         with self._engine.stream(
             "GET",
-            f"/containers/{quote(execution_id, safe='')}/logs",
+            f"/containers/{execution_id}/logs",
             action=f"read the output of {execution_id}",
             params=params | ({"since": cursor.since} if cursor.since else {}),
             accept=(404, 409),
@@ -218,6 +219,13 @@ class DockerExecutor(ContainerExecutor):
                 yield LogPage(cursor=text)
                 return
             yield from logs.pages(answer.iter_content(_PIECE_BYTES), cursor, limit)
+
+    def _state(self, container: Mapping[str, Any]) -> ExecutionState:
+        state = state_of(container)
+        if not state.has_ended:
+            return state
+        metadata = {**state.metadata, "image_digest": self._digest(container["Image"])}
+        return self._explained(container["Id"], attrs.evolve(state, metadata=metadata))
 
     def _explained(self, execution_id: str, state: ExecutionState) -> ExecutionState:
         """The state, with failure ``lost`` for one that somebody else stopped.
@@ -263,7 +271,7 @@ class DockerExecutor(ContainerExecutor):
         self._asked_at.put(execution_id, now)
         answer = self._engine.call(
             "GET",
-            f"/containers/{quote(execution_id, safe='')}/stats",
+            f"/containers/{execution_id}/stats",
             action=f"measure {execution_id}",
             params={"stream": "false", "one-shot": "true"},
             accept=(404, 409),

@@ -20,20 +20,23 @@ from container_manager_docker.translation.configuration import (
     create_parameters,
     later_networks,
 )
-from container_manager_docker.translation.states import is_ours, metadata_of, state_of, was_started
+from container_manager_docker.translation.states import is_ours, metadata_of, state_of, waiting_seconds, was_started
 
 _CREATE_TRIES = 8
 _PAUSE_SECONDS = 0.25
+_START_SECONDS = 5.0
+"""How long a created container is left to whoever made it. An engine that is told to remove a container in the
+very moment in which another call starts it does both: the command would run, and run again."""
 _ANY_REFUSAL = tuple(range(400, 600))
 
 
 class Launcher:
     """Starts attempts on one engine.
 
-    The container's name is the attempt's, and an engine has a name once: of two workers that
-    launch the same attempt one creates, and the other finds. Found and once started, it is the launch; found and
-    never started, it is removed and made anew, so that a worker that stalled before its start gets "no such
-    container" from the engine when it wakes.
+    The container's name is the attempt's, and an engine has a name once: of two workers that launch the
+    same attempt one creates, and the other finds. What it finds and was started, is the launch. What was not
+    started for some seconds is removed and made anew, so that a worker that stalled before its start gets
+    "no such container" from the engine when it wakes.
 
     Args:
         engine: where.
@@ -116,17 +119,25 @@ class Launcher:
 
     def _take_over(self, job: ExecutionRequest) -> Launch | None:
         """The launch that has our name already; None when the name is, or soon will be, free."""
-        answer = self._engine.call(
-            "GET", f"/containers/{quote(job.name)}/json", action=f"inspect {job.name}", accept=(404,)
-        )
-        if answer.status_code == 404:
-            return None
-        container = answer.json()
-        if not is_ours(container, job.installation_id, job.job_id, job.attempt):
-            raise refusals.foreign_container(job.name)
-        if was_started(container):
-            state = state_of(container)
-            return Launch(execution_id=container["Id"], metadata=metadata_of(container), started_at=state.started_at)
+        began = time.monotonic()
+        while True:
+            answer = self._engine.call(
+                "GET", f"/containers/{quote(job.name)}/json", action=f"inspect {job.name}", accept=(404,)
+            )
+            if answer.status_code == 404:
+                return None
+            container = answer.json()
+            if not is_ours(container, job.installation_id, job.job_id, job.attempt):
+                raise refusals.foreign_container(job.name)
+            if was_started(container):
+                return Launch(
+                    execution_id=container["Id"],
+                    metadata=metadata_of(container),
+                    started_at=state_of(container).started_at,
+                )
+            if max(waiting_seconds(container, answer.headers.get("Date")), time.monotonic() - began) >= _START_SECONDS:
+                break
+            time.sleep(_PAUSE_SECONDS)
         job.confirm_lease()
         if not self._discard(container["Id"]):
             time.sleep(_PAUSE_SECONDS)  # it was started just now, or is being removed

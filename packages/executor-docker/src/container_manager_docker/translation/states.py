@@ -1,8 +1,10 @@
 """An engine's answers about containers, in our words."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +17,7 @@ NOT_FOUND = ExecutionState(status=ExecutionStatus.NOT_FOUND)
 
 _ENDED = ("exited", "dead")
 _EXITED = re.compile(r"Exited \((-?[0-9]+)\)")
+_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")
 
 
@@ -24,6 +27,11 @@ def parse_time(text: str | None) -> datetime | None:
     if match is None or match[1].startswith("0001-"):
         return None
     return datetime.fromisoformat(f"{match[1]}{match[2] or ''}{match[3]}").astimezone(UTC)
+
+
+def is_container_id(text: str) -> bool:
+    """Whether a text is a whole container id; an engine would take names and beginnings of ids too."""
+    return bool(_CONTAINER_ID.fullmatch(text))
 
 
 def is_ours(container: Mapping[str, Any], installation_id: str, job_id: UUID, attempt: int) -> bool:
@@ -41,6 +49,21 @@ def was_started(container: Mapping[str, Any]) -> bool:
     return bool(container["State"]["Status"] != "created")
 
 
+def waiting_seconds(container: Mapping[str, Any], now: str | None) -> float:
+    """How long an inspected container has waited for its start; for ever where its start was refused.
+
+    Args:
+        container: one that was never started.
+        now: the time of the engine's answer, as HTTP writes it.
+    """
+    if container["State"].get("Error"):
+        return math.inf
+    created_at = parse_time(container.get("Created"))
+    if created_at is None or now is None:
+        return 0.0
+    return (parsedate_to_datetime(now) - created_at).total_seconds()
+
+
 def state_of(container: Mapping[str, Any]) -> ExecutionState:
     """The state of an inspected container.
 
@@ -55,12 +78,15 @@ def state_of(container: Mapping[str, Any]) -> ExecutionState:
         return ExecutionState(status=ExecutionStatus.FAILED, failure=refusal.failure, metadata=metadata)
     if state["Status"] not in _ENDED:
         return ExecutionState(status=ExecutionStatus.RUNNING, started_at=started_at, metadata=metadata)
+    finished_at = parse_time(state.get("FinishedAt"))
+    if started_at is not None and finished_at is not None:
+        finished_at = max(started_at, finished_at)  # the engine notes the start of a very short one after its end
     return ExecutionState(
         status=ExecutionStatus.EXITED,
         exit_code=state["ExitCode"],
         failure=_out_of_memory(container) if state.get("OOMKilled") else None,
         started_at=started_at,
-        finished_at=parse_time(state.get("FinishedAt")),
+        finished_at=finished_at,
         metadata=metadata,
     )
 
