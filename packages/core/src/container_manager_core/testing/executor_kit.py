@@ -72,7 +72,7 @@ class ExecutorKit:
     image: ClassVar[str] = "alpine"
     missing_image: ClassVar[str] = "container-manager-conformance/there-is-no-such-image:1"
     missing_command: ClassVar[str] = "/there/is/no/such-command"
-    not_executable: ClassVar[str] = "/etc/hosts"
+    not_executable: ClassVar[str] = "/dev/null"
     working_directory: ClassVar[str] = "/tmp"
     memory_limit_mib: ClassVar[int] = 64
     largest_environment_bytes: ClassVar[int] = 100_000

@@ -60,7 +60,7 @@ class Outcome:
     start_delay_seconds: float = 0.0
     stop_seconds: float = 0.0
     stop_exit_code: int = 143
-    stop_output: tuple[Output, ...] = attrs.field(default=(), converter=tuple)
+    stop_output: tuple[Output, ...] = attrs.field(default=(), converter=_in_order)
     lost_after_seconds: float | None = None
 
     def failing(self, kind: FailureKind) -> "Outcome":

@@ -1,0 +1,1 @@
+"""An example of an executor: commands in folders of this machine."""
