@@ -11,7 +11,9 @@ from container_manager_core.lanes import Lanes, ThreadLanes
 from container_manager_core.leases import Lease
 from container_manager_core.listening import Listeners
 from container_manager_core.operations import Operations
+from container_manager_core.placement import Placement
 from container_manager_core.plugins import Plugins
+from container_manager_core.reconciler import Reconciler
 from container_manager_core.recorder import Recorder
 from container_manager_core.routing import Router
 from container_manager_core.secrets import SecretSource
@@ -50,12 +52,23 @@ def assemble_worker(
         clock=clock,
         report=(lambda job_id, line: on_progress(line)) if on_progress else (lambda job_id, line: None),
     )
-    return Worker(
-        operations,
-        Router(fleet),
-        lanes or ThreadLanes(settings.calls_per_host),
-        Listeners(fleet) if lanes is None else None,
+    placement = Placement(
+        worker=operations.lease.worker,
+        store=store,
+        recorder=operations.recorder,
+        fleet=fleet,
+        router=Router(fleet),
+        settings=settings,
+        clock=clock,
         only_hosts=only_hosts,
         only_jobs=only_jobs,
         impatient=impatient,
+    )
+    reconciler = Reconciler(store=store, fleet=fleet, settings=settings, clock=clock)
+    return Worker(
+        operations,
+        placement,
+        lanes or ThreadLanes(settings.calls_per_host),
+        Listeners(fleet) if lanes is None else None,
+        reconciler if only_jobs is None else None,
     )

@@ -7,6 +7,10 @@ import attrs
 from container_manager_core.job import Job, JobStatus, StopReason
 from container_manager_core.lanes import Lane
 
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 30.0
+RECHECK_SECONDS = 0.5
+
 
 class Step(StrEnum):
     """One operation on a job."""
@@ -81,6 +85,11 @@ class Held:
         """Whether it takes up one of the worker's places."""
         return self.job.status.is_live
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do for it."""
+        return not (self.busy or self.works or self.job.needs_attention)
+
     def next_step(self, now: float) -> Step | None:
         """What to do now; None while there is nothing to do or something is under way.
 
@@ -103,3 +112,23 @@ class Held:
         if self.stop is not None:
             return Step.STOP
         return Step.REFRESH if self.watched else None
+
+    def note_performed(self, step: Step, before: Job, error: Exception | None, now: float) -> None:
+        """A step is over; ``job`` is as it is stored after it.
+
+        Args:
+            before: the job as it was before the step.
+            error: why the step failed; it is tried again after a pause that doubles.
+            now: monotonic seconds.
+        """
+        self.busy = self.fresh = False
+        if error is not None:
+            self.failures += 1
+            self.not_before = now + min(FIRST_PAUSE_SECONDS * 2 ** min(self.failures - 1, 16), LONGEST_PAUSE_SECONDS)
+            return
+        self.failures = 0
+        if step is Step.STOP:
+            self.stopped = True
+        elif self.job.status is before.status and step in (Step.LAUNCH, Step.RECOVER, Step.HARVEST):
+            self.ended = self.stopped = False
+            self.not_before = now + RECHECK_SECONDS

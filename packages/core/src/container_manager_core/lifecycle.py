@@ -38,6 +38,12 @@ def _ended(execution: Execution | None, status: JobStatus, **changes: Any) -> Ex
     return attrs.evolve(execution, status=status, **changes) if execution else None
 
 
+def _first_start(job: Job, execution: Execution | None) -> Job:
+    """The platform's own time of the first start, once it is known, replaces ours."""
+    was_first = job.execution is not None and job.started_at == job.execution.started_at
+    return attrs.evolve(job, started_at=execution.started_at) if was_first and execution else job
+
+
 def launching(job: Job, host: Host, route: Route, now: datetime) -> Job:
     """The recorded intent to start the next attempt on a host."""
     execution = Execution(
@@ -86,6 +92,7 @@ def finished(job: Job, status: JobStatus, now: datetime, failure: Failure | None
         raise IllegalTransition(job.id, job.status.value, status.value, "that is no end")
     live = job.status.is_live
     execution = _ended(job.execution, status, failure=failure, **facts) if live else job.execution
+    job = _first_start(job, execution)
     exit_code = execution.exit_code if execution and live else None
     return _move(
         job,
@@ -104,6 +111,7 @@ def retried(job: Job, failure: Failure, not_before: datetime, **facts: Any) -> J
     if not job.status.is_live:
         raise IllegalTransition(job.id, job.status.value, _S.PENDING.value, "only an attempt can be tried again")
     execution = _ended(job.execution, _end_of(failure), failure=failure, **facts)
+    job = _first_start(job, execution)
     return _move(
         job,
         _S.PENDING,

@@ -132,7 +132,8 @@ def _converter() -> Any:
     from cattrs import Converter
 
     converter = Converter(detailed_validation=False)
-    converter.register_structure_hook_func(lambda kind: kind in _SCALARS, _same)
+    for scalar in _SCALARS:
+        converter.register_structure_hook(scalar, _scalar)
     converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
     converter.register_structure_hook(Decimal, lambda text, _: Decimal(text))
     converter.register_structure_hook(Secret, lambda data, _: _secret_from(data))
@@ -150,6 +151,11 @@ def _converter() -> Any:
 
 def _same(value: Any, _: type) -> Any:
     return value
+
+
+def _scalar(value: Any, kind: type) -> Any:
+    """As it is: a number stays whole or not. The hook for ``str`` also gets the enumerations of words."""
+    return value if kind in _SCALARS else kind(value)
 
 
 def _unstructurer(cls: type[attrs.AttrsInstance], converter: Any) -> Callable[[Any], dict[str, Any]]:

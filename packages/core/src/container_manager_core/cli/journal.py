@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 from typing import Any
 
 from container_manager_core.errors import InvalidInput
@@ -40,7 +42,7 @@ def configure(level: str) -> None:
     logger.propagate = False
 
 
-def _facts(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _facts(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """The event's own name and facts, instead of the text made of them."""
     record = event["_record"]
     facts = getattr(record, "facts", {})

@@ -163,6 +163,10 @@ class MemoryStore:
             entry.watched_until = max(until, entry.watched_until or until)
             self._changes += 1
 
+    def leased(self, worker: str) -> Sequence[Job]:
+        with self._lock:
+            return [job for job in self._jobs(self._leased) if job.worker == worker]
+
     def signals(self, worker: str) -> Signals:
         with self._lock:
             now = self._clock.now()

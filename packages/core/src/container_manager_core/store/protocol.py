@@ -199,6 +199,10 @@ class JobStore(Protocol):
         """Ask whoever holds the job to take over its output at once, until then."""
         ...
 
+    def leased(self, worker: str) -> Sequence[Job]:
+        """Every job that a worker holds: what it asks for when it is unsure whether a write went through."""
+        ...
+
     def signals(self, worker: str) -> Signals:
         """What others ask of this worker's jobs."""
         ...

@@ -158,10 +158,9 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cache_size = -8192")
             connection.execute("PRAGMA journal_size_limit = 16777216")
-            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-            if mode != "wal":
+            if schema.version(connection, str(self._path)) < len(schema.MIGRATIONS):
                 self._begin_write_ahead_log(connection)
-            schema.prepare(connection, str(self._path))
+                schema.migrate(connection, str(self._path))
         except BaseException:
             connection.close()
             raise

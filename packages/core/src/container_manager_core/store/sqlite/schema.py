@@ -67,32 +67,35 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 """The statements that lead from each version to the next; ``PRAGMA user_version`` counts them."""
 
 
-def prepare(connection: sqlite3.Connection, path: str) -> None:
+def version(connection: sqlite3.Connection, path: str) -> int:
+    """The version of a file; 0 for an empty one. Changes nothing.
+
+    Raises:
+        ConfigurationError: the file belongs to something else, or to a newer version.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id != APPLICATION_ID and (tables or found or application_id):
+        raise ConfigurationError(path, "it is a database of something else", "name another file")
+    if found > len(MIGRATIONS):
+        raise ConfigurationError(
+            path,
+            f"it was written by a newer version of container-manager (schema {found}, known up to {len(MIGRATIONS)})",
+            "upgrade container-manager-core",
+        )
+    return int(found)
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
     """Bring a file to the present version; a new or empty one gets all tables.
 
     Raises:
         ConfigurationError: the file belongs to something else, or to a newer version.
     """
-    if _version(connection, path) == len(MIGRATIONS):
-        return
     connection.execute("BEGIN IMMEDIATE")
-    for number in range(_version(connection, path), len(MIGRATIONS)):
+    for number in range(version(connection, path), len(MIGRATIONS)):
         for statement in MIGRATIONS[number]:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number + 1}")
     connection.execute("COMMIT")
-
-
-def _version(connection: sqlite3.Connection, path: str) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application_id != APPLICATION_ID and (tables or version or application_id):
-        raise ConfigurationError(path, "it is a database of something else", "name another file")
-    if version > len(MIGRATIONS):
-        raise ConfigurationError(
-            path,
-            f"it was written by a newer version of container-manager (schema {version}, known up to {len(MIGRATIONS)})",
-            "upgrade container-manager-core",
-        )
-    return int(version)

@@ -144,6 +144,11 @@ class SqliteStore:
         if not self._database.write(lambda connection: connection.execute(query, values).rowcount):
             raise _not_found(job_id)
 
+    def leased(self, worker: str) -> Sequence[Job]:
+        query = f"SELECT {rows.COLUMNS} FROM jobs WHERE worker = ?"
+        found = self._database.read(lambda connection: connection.execute(query, (rows.text(worker),)).fetchall())
+        return [rows.job_of(row) for row in found]
+
     def signals(self, worker: str) -> Signals:
         query = (
             "SELECT id, cancel_requested_at IS NOT NULL, coalesce(watched_until > ?, 0)"

@@ -1,0 +1,185 @@
+"""Taking on pending jobs: claiming what there is room for, and sending each to a host."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import attrs
+
+from container_manager_core import lifecycle
+from container_manager_core.clock import Clock
+from container_manager_core.config import WorkerSettings
+from container_manager_core.failure import Failure, FailureKind
+from container_manager_core.fleet import Fleet
+from container_manager_core.job import Job, JobStatus, Route
+from container_manager_core.log import get_logger
+from container_manager_core.recorder import Recorder
+from container_manager_core.routing import Refusal, Router
+from container_manager_core.store.protocol import Claim, JobStore, Record, RecordOutcome
+
+_log = get_logger()
+
+LONGEST_WAIT_SECONDS = 1.0
+
+
+@attrs.frozen(kw_only=True)
+class TakenOn:
+    """What a claim brought.
+
+    Attributes:
+        placed: jobs whose launch is decided and stored, to be launched now.
+        adopted: jobs that another worker left behind.
+        idle: whether there was nothing at all.
+        look_again_seconds: when a job that had to wait may be tried again; None without one.
+    """
+
+    placed: Sequence[Job] = ()
+    adopted: Sequence[Job] = ()
+    idle: bool = True
+    look_again_seconds: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Placement:
+    """Claims jobs for one worker and decides where they go.
+
+    Attributes:
+        worker: its id.
+        store, recorder, fleet, router, settings, clock: what it works with.
+        only_hosts, only_jobs: the worker's restrictions.
+        impatient: end a job as failed when no host answers, rather than wait for one.
+    """
+
+    worker: str
+    store: JobStore
+    recorder: Recorder
+    fleet: Fleet
+    router: Router
+    settings: WorkerSettings
+    clock: Clock
+    only_hosts: frozenset[str] | None = None
+    only_jobs: frozenset[UUID] | None = None
+    impatient: bool = False
+
+    def take_on(self, room: int, thorough: bool) -> TakenOn:
+        """Claim jobs for the free places, and store where each goes.
+
+        Args:
+            room: free places of the worker.
+            thorough: also take jobs that no host has room for now, so that each says why it waits.
+        """
+        live = self.store.live_by_host() if room > 0 else {}
+        places = self._free_places(live)
+        limit = max(0, room if thorough else min(room, sum(places.values())))
+        claimed = self.store.claim(
+            Claim(
+                worker=self.worker,
+                limit=limit,
+                avoid_hosts=frozenset() if thorough else frozenset(self.fleet.hosts) - frozenset(places),
+                only_hosts=self.only_hosts,
+                only_jobs=self.only_jobs,
+                pending=limit > 0,
+            )
+        )
+        return self._sort_out(claimed, live)
+
+    def take_back(self, known: Callable[[UUID], bool]) -> TakenOn:
+        """Take on what the store says that this worker holds, but the worker does not know of.
+
+        A claim or a decision may have been stored although the store's answer was an error.
+
+        Args:
+            known: whether the worker has a job in its hands.
+        """
+        unknown = [job for job in self.store.leased(self.worker) if not known(job.id)]
+        return self._sort_out(unknown, self.store.live_by_host())
+
+    def _sort_out(self, claimed: Sequence[Job], live: Mapping[str, int]) -> TakenOn:
+        stored = self._place([job for job in claimed if not job.needs_attention], live)
+        return TakenOn(
+            placed=[job for job in stored if job.status is JobStatus.LAUNCHING],
+            adopted=[job for job in claimed if job.needs_attention],
+            idle=not claimed,
+            look_again_seconds=self._wait if any(job.status is JobStatus.PENDING for job in stored) else None,
+        )
+
+    @property
+    def _wait(self) -> float:
+        return min(LONGEST_WAIT_SECONDS, self.settings.poll_interval_seconds)
+
+    def _free_places(self, live: Mapping[str, int]) -> dict[str, int]:
+        free = {
+            host.name: host.max_concurrent_jobs - live.get(host.name, 0)
+            for host in self.fleet.hosts.values()
+            if host.active
+            and self.fleet.state(host.name).usable
+            and (self.only_hosts is None or host.name in self.only_hosts)
+        }
+        return {name: places for name, places in free.items() if places > 0}
+
+    def _place(self, jobs: Sequence[Job], live: Mapping[str, int]) -> list[Job]:
+        """Decide and store for all at once; those that find their host full after all try the next one."""
+        counts, full = dict(live), frozenset[str]()
+        stored: list[Job] = []
+        while jobs:
+            now = self.clock.now()
+            records = [self._decide(job, counts, now, full) for job in jobs]
+            outcomes = self.recorder.record_many(records)
+            refused = []
+            for job, record, outcome in zip(jobs, records, outcomes, strict=True):
+                if outcome == RecordOutcome.NO_CAPACITY:
+                    refused.append(job)
+                    full |= {record.job.host or ""}
+                elif outcome == RecordOutcome.STORED:
+                    self._tell(job, record.job)
+                    stored.append(record.job)
+            jobs = refused
+        return stored
+
+    def _decide(self, job: Job, counts: dict[str, int], now: datetime, full: frozenset[str]) -> Record:
+        failure = _why_not_at_all(job, now)
+        if failure is not None:
+            return self._end(job, failure, now)
+        decision = self.router.choose(job, counts, now, full)
+        if isinstance(decision, Route):
+            host = self.fleet.host(decision.host)
+            counts[host.name] = counts.get(host.name, 0) + 1
+            after = lifecycle.launching(job, host, decision, now)
+            return Record(job=after, expect=job.status, capacity=host.max_concurrent_jobs)
+        failure = self._failure_of(decision)
+        if failure is not None:
+            return self._end(job, failure, now)
+        after = lifecycle.deferred(job, decision.reason, now + timedelta(seconds=self._wait))
+        return Record(job=after, expect=job.status, release=True)
+
+    def _end(self, job: Job, failure: Failure, now: datetime) -> Record:
+        after = lifecycle.finished(job, lifecycle.status_of(failure), now, failure)
+        return Record(job=after, expect=job.status, release=True)
+
+    def _failure_of(self, refusal: Refusal) -> Failure | None:
+        if refusal.permanent:
+            return Failure(kind=FailureKind.SPEC, message=refusal.reason)
+        if self.impatient and not refusal.full:
+            return Failure(kind=FailureKind.PLATFORM, message=refusal.reason, retryable=True)
+        return None
+
+    def _tell(self, before: Job, after: Job) -> None:
+        if before.status is not after.status:
+            self.recorder.announce(after, before.status)
+        elif before.waiting != after.waiting:
+            _log.info("job.waits", job_id=str(after.id), reason=after.waiting)
+
+
+def _why_not_at_all(job: Job, now: datetime) -> Failure | None:
+    """Why a pending job is not to be started any more."""
+    if job.cancel_requested_at is not None:
+        return Failure(kind=FailureKind.CANCELLED, message="somebody asked for it to be stopped")
+    limit = job.spec.queue_timeout_seconds
+    waited = (now - job.queued_at).total_seconds()
+    if limit is None or waited <= limit or (job.execution and job.execution.created_at >= job.queued_at):
+        return None
+    return Failure(
+        kind=FailureKind.TIMEOUT,
+        message=f"it waited longer than its limit of {limit:g} s for a first start",
+        hint="raise the queue timeout, or add hosts",
+    )
