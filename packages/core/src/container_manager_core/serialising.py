@@ -5,7 +5,7 @@ passed over, and missing ones take their default.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -163,15 +163,21 @@ def _unstructurer(cls: type[attrs.AttrsInstance], converter: Any) -> Callable[[A
     attrs.resolve_types(cls)
     fields = [(field.name, _default(field), _hook(field.type, converter)) for field in attrs.fields(cls)]
 
+    items_of = _attributes([name for name, _, _ in fields])
+
     def unstructure(value: Any) -> dict[str, Any]:
         plain = {}
-        for name, default, hook in fields:
-            item = getattr(value, name)
+        for (name, default, hook), item in zip(fields, items_of(value), strict=True):
             if item is not default and item != default:
                 plain[name] = hook(item) if hook is not None and item is not None else item
         return plain
 
     return unstructure
+
+
+def _attributes(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda value: (get(value),)
 
 
 def _default(field: "attrs.Attribute[Any]") -> Any:

@@ -43,6 +43,8 @@ class Claim:
         only_hosts: when set, only jobs that ask for, or run on, one of these.
         only_jobs: when set, only these jobs.
         pending: whether pending jobs are wanted at all.
+
+    ``limit``, ``avoid_hosts`` and ``pending`` do not concern jobs that need attention: their containers may run.
     """
 
     worker: str
@@ -73,13 +75,15 @@ class Record:
     """One job's next state, to be written under its lease.
 
     Attributes:
-        job: the job as it shall be; its ``worker`` and ``epoch`` are the lease it is written under.
+        job: the job as it shall be; its ``worker`` and ``epoch`` are the lease it is written under. Without
+            a worker the job must be in nobody's hands and have the same epoch. The id, the spec and
+            ``created_at`` are never written again.
         expect: the status the stored job must have; None means any.
         capacity: when set, the move to launching is refused if the execution's host already has so many
-            launching and running jobs.
-        logs: output that is stored in the same transaction; a piece whose offset is stored already is
-            passed over. Each stream keeps the first and last halves of ``spec.max_output_bytes``.
-        release: give the lease back.
+            launching and running jobs beside this one.
+        logs: output of the latest attempt that is stored in the same transaction; bytes before the stored end
+            are passed over. Each stream keeps the first and last halves of ``spec.max_output_bytes``.
+        release: give the lease back. A finished job that needs nothing more gives it back by itself.
     """
 
     job: Job
@@ -131,7 +135,8 @@ class JobStore(Protocol):
     """Where jobs live. Safe for several threads and, unless it says otherwise, several processes.
 
     Every method raises `StoreUnavailable` when the store cannot be reached or written.
-    A job that is written by `record_many` keeps what others write: ``cancel_requested_at``.
+    A job that is written by `record_many` keeps what others write, ``cancel_requested_at``, until a finished
+    job becomes pending again: a restart drops the mark.
     """
 
     url: str
@@ -141,7 +146,10 @@ class JobStore(Protocol):
         ...
 
     def add_many(self, jobs: Sequence[Job]) -> None:
-        """Store new jobs, all or none, durably."""
+        """Store new jobs, all or none, durably.
+
+        Raises `InvalidInput` for an id that is taken and for a secret in clear.
+        """
         ...
 
     def get(self, job_id: UUID) -> Job:
@@ -175,13 +183,15 @@ class JobStore(Protocol):
     def claim(self, claim: Claim) -> Sequence[Job]:
         """Take jobs under this worker's lease: each gets a new epoch.
 
-        First jobs that need attention and whose worker's lease has run out or was given back, beyond
-        the limit; then pending ones that are due, highest priority first, then the oldest.
+        A worker whose lease has run out loses all its jobs at the next claim of anybody; one that has
+        no heartbeat gets nothing. First jobs that need attention and are in nobody's hands, the oldest
+        first, beyond the limit; then pending ones that are due, highest priority first, then the oldest.
+        A pending job whose cancellation was asked for is due at once.
         """
         ...
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:
-        """Write the next states of jobs in one durable transaction; a `RecordOutcome` for each.
+        """Write the next states of jobs in one durable transaction, in order; a `RecordOutcome` for each.
 
         A record is written only if the stored job has the same worker and epoch.
         """
@@ -196,7 +206,7 @@ class JobStore(Protocol):
         ...
 
     def watch(self, job_id: UUID, until: datetime) -> None:
-        """Ask whoever holds the job to take over its output at once, until then."""
+        """Ask whoever holds the job to take over its output at once, until then. Raises `NotFound`."""
         ...
 
     def leased(self, worker: str) -> Sequence[Job]:
@@ -204,13 +214,17 @@ class JobStore(Protocol):
         ...
 
     def signals(self, worker: str) -> Signals:
-        """What others ask of this worker's jobs."""
+        """What others ask of this worker's jobs; nothing for those that have finished."""
         ...
 
     def read_logs(
         self, job_id: UUID, stream: Stream, *, attempt: int | None = None, offset: int = 0, limit: int = 1_048_576
     ) -> LogSlice:
-        """Stored output from an offset on; of the latest attempt unless told otherwise."""
+        """Stored output from an offset on; of the latest attempt unless told otherwise. Raises `NotFound`.
+
+        A slice is either bytes of the stream or one whole marker where bytes were left out, so that
+        who wants everything reads on from ``next_offset`` while there is ``more``.
+        """
         ...
 
     def changed(self, since: object | None) -> tuple[object, bool]:

@@ -50,7 +50,7 @@ class Batch:
             return RecordOutcome.FENCED
         if self._is_full(record, stored):
             return RecordOutcome.NO_CAPACITY
-        if job.attempt != stored.attempt:
+        if stored.attempt and job.attempt != stored.attempt:
             self._archive(stored.number)
         self._update(record, stored)
         for piece in record.logs:

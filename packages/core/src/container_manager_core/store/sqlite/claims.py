@@ -8,7 +8,7 @@ from typing import Any
 from container_manager_core.store.protocol import Claim
 from container_manager_core.store.sqlite import rows
 
-# Worded as the partial indexes are, so that SQLite uses them.
+# Worded as the partial indexes are, without which SQLite could not use them.
 _ORPHANED = "attention = 1 AND worker IS NULL"
 _READY = "status = 'pending' AND worker IS NULL AND due_at IS NULL AND attention = 0"
 _NOT_DUE = "status = 'pending' AND worker IS NULL AND due_at IS NOT NULL AND attention = 0"
@@ -23,6 +23,8 @@ def take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Sequenc
         _give_back_all(connection, worker)
     holder = rows.text(claim.worker)
     if not connection.execute("SELECT 1 FROM workers WHERE id = ?", (holder,)).fetchone():
+        return []
+    if frozenset() in (claim.only_jobs, claim.only_hosts):
         return []
     taken = _orphans(connection, claim)
     if claim.pending and claim.limit > 0:
@@ -47,8 +49,8 @@ def _give_back_all(connection: sqlite3.Connection, worker: Any) -> None:
 def _make_due(connection: sqlite3.Connection, now: int | None) -> None:
     """Let the ready ones be found by their order alone, however many wait for a time to come."""
     connection.execute(
-        f"UPDATE jobs SET due_at = NULL WHERE number IN (SELECT number FROM jobs WHERE {_NOT_DUE} AND due_at <= ?"
-        " ORDER BY due_at LIMIT ?)",
+        "UPDATE jobs SET due_at = NULL WHERE number IN (SELECT number FROM jobs INDEXED BY jobs_not_due"
+        f" WHERE {_NOT_DUE} AND due_at <= ? ORDER BY due_at LIMIT ?)",
         (now, _DUE_AT_ONCE),
     )
 
@@ -56,7 +58,9 @@ def _make_due(connection: sqlite3.Connection, now: int | None) -> None:
 def _orphans(connection: sqlite3.Connection, claim: Claim) -> list[Sequence[Any]]:
     conditions, values = _wanted(claim, "host")
     return connection.execute(
-        f"SELECT {rows.COLUMNS}, number FROM jobs WHERE {_ORPHANED}{conditions} ORDER BY created_at, number", values
+        f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {_index(claim, 'jobs_orphaned')}"
+        f" WHERE {_ORPHANED}{conditions} ORDER BY created_at, number",
+        values,
     ).fetchall()
 
 
@@ -66,10 +70,15 @@ def _ready(connection: sqlite3.Connection, claim: Claim) -> list[Sequence[Any]]:
         conditions += f" AND (requested_host IS NULL OR requested_host NOT IN ({rows.placeholders(claim.avoid_hosts)}))"
         values += [rows.text(host) for host in sorted(claim.avoid_hosts)]
     return connection.execute(
-        f"SELECT {rows.COLUMNS}, number FROM jobs WHERE {_READY}{conditions}"
-        " ORDER BY priority DESC, created_at, number LIMIT ?",
+        f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {_index(claim, 'jobs_ready')}"
+        f" WHERE {_READY}{conditions} ORDER BY priority DESC, created_at, number LIMIT ?",
         [*values, claim.limit],
     ).fetchall()
+
+
+def _index(claim: Claim, usual: str) -> str:
+    """SQLite, which keeps no statistics here, would often take another index."""
+    return usual if claim.only_jobs is None else "jobs_by_id"
 
 
 def _wanted(claim: Claim, host_column: str) -> tuple[str, list[Any]]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -142,6 +143,12 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+_fact_values = attrgetter(*_WRITE)
+
+
 def _facts(job: Job) -> dict[str, Any]:
-    values = ((name, write, getattr(job, name)) for name, write in _WRITE.items())
-    return {name: write(value) for name, write, value in values if value is not None}
+    facts = {}
+    for (name, write), value in zip(_WRITE.items(), _fact_values(job), strict=True):
+        if value is not None:
+            facts[name] = write(value)
+    return facts

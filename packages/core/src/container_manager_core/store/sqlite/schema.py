@@ -12,7 +12,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Times are microseconds since 1970 UTC. `due_at` is set while a pending job has to wait for a time.
         """CREATE TABLE jobs (
             number INTEGER PRIMARY KEY,
-            id BLOB NOT NULL UNIQUE,
+            id BLOB NOT NULL,
             name TEXT NOT NULL,
             status TEXT NOT NULL,
             priority INTEGER NOT NULL,
@@ -31,6 +31,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             facts TEXT NOT NULL,
             execution TEXT
         )""",
+        "CREATE UNIQUE INDEX jobs_by_id ON jobs (id)",
         "CREATE INDEX jobs_by_status ON jobs (status, created_at, host)",
         "CREATE INDEX jobs_by_creation ON jobs (created_at)",
         """CREATE INDEX jobs_ready ON jobs (priority DESC, created_at, number, requested_host)
