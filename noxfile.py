@@ -154,14 +154,16 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that the packages say they work with."""
     session.install("uv")
-    floors = Path(session.create_tmp()) / "lowest.txt"
-    sources = [str(package / "pyproject.toml") for package in PACKAGES]
+    folder = Path(session.create_tmp())
+    wanted, floors = folder / "packages.txt", folder / "lowest.txt"
+    packages = _editable(*PACKAGES)
+    wanted.write_text("".join(f"-e {package}\n" for package in packages if package != "-e"))
+    ours = [word for package in PACKAGES for word in ("--no-emit-package", _project(package)["name"])]
     session.run(
-        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--all-extras"),
-        *("--no-emit-package", "container-manager-core", "--python", session.virtualenv.location),
-        *("--output-file", str(floors), *sources),
+        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", *ours),
+        *("--python", session.virtualenv.location, "--output-file", str(floors), str(wanted)),
     )
-    session.install("--requirement", str(floors), *_group("test"), *_editable(*PACKAGES))
+    session.install("--requirement", str(floors), *_group("test"), *packages)
     session.run("pytest", *session.posargs)
 
 
