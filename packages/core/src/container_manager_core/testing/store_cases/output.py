@@ -87,6 +87,12 @@ class OutputCases(StoreKit):
         assert self.read(store, job.id) == expected
         assert self.read(store, job.id, limit=10) == expected
 
+    def test_single_bytes_are_kept_to_the_byte(self, store: JobStore, clock: VirtualClock) -> None:
+        job = self.started(store, clock, 1024)
+        data = os.urandom(1100)
+        self.write(store, job, *((offset, data[offset : offset + 1]) for offset in range(1100)))
+        assert self.read(store, job.id) == data[:512] + gap_marker(76) + data[-512:]
+
     def test_output_up_to_the_limit_is_whole(self, store: JobStore, clock: VirtualClock) -> None:
         job = self.started(store, clock, 1024)
         data = os.urandom(1024)
