@@ -170,7 +170,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def third_party(session: nox.Session) -> None:
     """An executor from a folder of its own, found by its entry point alone, passes the conformance suite."""
-    session.install(*_editable(CORE), str(THIRD_PARTY))
+    session.install(*_editable(CORE, THIRD_PARTY))
     with session.chdir(THIRD_PARTY):
         session.run("pytest", *session.posargs)
 

@@ -83,7 +83,7 @@ def table_of(jobs: Sequence[Job]) -> Table:
     """What became of each job."""
     table = Table(title="What became of each", title_justify="left")
     for heading in ("job", "status", "exit code", "failure", "seconds", "peak memory"):
-        table.add_column(heading, overflow="fold", justify="right" if heading in ("exit code", "seconds") else "left")
+        table.add_column(heading, justify="right" if heading in ("exit code", "seconds", "peak memory") else "left")
     for job in jobs:
         execution = job.execution
         seconds, memory = "", ""
@@ -92,7 +92,7 @@ def table_of(jobs: Sequence[Job]) -> Table:
         if execution and execution.usage and execution.usage.peak_memory_bytes:
             memory = f"{execution.usage.peak_memory_bytes / 1024**2:.1f} MiB"
         code = "" if job.exit_code is None else str(job.exit_code)
-        table.add_row(job.name, job.status.value, code, str(job.failure or ""), seconds, memory)
+        table.add_row(job.name, job.status.value, code, job.failure.kind.value if job.failure else "", seconds, memory)
     return table
 
 
@@ -114,8 +114,12 @@ def main() -> None:
         for thread in threads:
             thread.join()
         working.join()
+        ended = [manager.get(job.id) for job in jobs]
         console.print()
-        console.print(table_of([manager.get(job.id) for job in jobs]))
+        console.print(table_of(ended))
+        for job in ended:
+            if job.failure:
+                console.print(f"{job.name}: {job.failure.message}; {job.failure.hint}".removesuffix("; "))
 
 
 if __name__ == "__main__":
