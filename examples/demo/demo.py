@@ -82,8 +82,8 @@ def show_output(manager: ContainerManager, job: Job) -> None:
 def table_of(jobs: Sequence[Job]) -> Table:
     """What became of each job."""
     table = Table(title="What became of each", title_justify="left")
-    for heading in ("job", "status", "exit code", "failure", "seconds", "peak memory"):
-        table.add_column(heading, justify="right" if heading in ("exit code", "seconds", "peak memory") else "left")
+    for heading in ("job", "status", "exit code", "failure", "seconds", "memory"):
+        table.add_column(heading, justify="right" if heading in ("exit code", "seconds", "memory") else "left")
     for job in jobs:
         execution = job.execution
         seconds, memory = "", ""
