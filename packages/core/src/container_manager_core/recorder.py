@@ -21,7 +21,7 @@ class _Entry:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.outcome: str | None = None
-        self.error: StoreUnavailable | None = None
+        self.error: BaseException | None = None
 
 
 class Recorder:
@@ -96,7 +96,7 @@ class Recorder:
             batch, self._queue = self._queue, []
         try:
             outcomes = self._store.record_many([entry.record for entry in batch])
-        except StoreUnavailable as error:
+        except BaseException as error:  # whatever it is, nobody may wait for an answer that never comes
             for entry in batch:
                 entry.error = error
             return

@@ -56,11 +56,24 @@ def _converter() -> Any:
         converter.register_structure_hook(cls, _scalar)
     converter.register_structure_hook_func(lambda cls: isinstance(cls, type) and issubclass(cls, Enum), _member)
     converter.register_structure_hook_factory(_is_table, _table_hook)
+    converter.register_structure_hook_func(_is_opaque, _instance)
     return converter
 
 
 def _is_table(cls: Any) -> bool:
     return attrs.has(cls) or get_origin(cls) in (dict, Mapping)
+
+
+def _is_opaque(cls: Any) -> bool:
+    """A class of which only Python code can give an instance."""
+    plain = (int, float, str, bool, Path, Decimal, dict, tuple, list, frozenset, set, type(None))
+    return isinstance(cls, type) and not attrs.has(cls) and not issubclass(cls, (*plain, Enum, Mapping))
+
+
+def _instance(value: Any, cls: type) -> Any:
+    if not isinstance(value, cls):
+        raise _Unexpected(value, f"a {cls.__name__}, which only Python code can give")
+    return value
 
 
 def _table_hook(cls: Any, converter: Any) -> Any:

@@ -1,0 +1,335 @@
+"""What a worker does with jobs, on a virtual clock."""
+
+from datetime import timedelta
+
+import pytest
+
+from container_manager_core import (
+    CapacityError,
+    FailureKind,
+    Host,
+    JobStatus,
+    PermanentError,
+    Resources,
+    RetryPolicy,
+    TransientError,
+)
+from container_manager_core.executors.mock import Outcome, Output
+from worker.simulation import Simulation
+
+FOREVER = Outcome(duration_seconds=float("inf"))
+
+
+def test_a_job_runs_once_and_leaves_its_facts_and_nothing_else() -> None:
+    world = Simulation(outcome=Outcome(duration_seconds=5, output=(Output(data=b"hello\n"),)))
+    job_id = world.submit()
+    world.run(world.worker())
+    job = world.job(job_id)
+    assert (job.status, job.exit_code, job.attempt) == (JobStatus.COMPLETED, 0, 1)
+    assert world.manager.logs(job_id).stdout == b"hello\n"
+    assert job.started_at is not None
+    assert job.finished_at == job.started_at + timedelta(seconds=5)
+    assert world.platform.starts == [f"cm-{job_id}-1"]
+    assert world.left_over() == []
+
+
+def test_higher_priority_goes_first_and_then_the_oldest() -> None:
+    world = Simulation(Host(name="mock", executor="mock", max_concurrent_jobs=1))
+    low, high, second = world.submit(priority=1), world.submit(priority=9), world.submit(priority=1)
+    world.run(world.worker())
+    assert world.platform.starts == [f"cm-{job_id}-1" for job_id in (high, low, second)]
+
+
+def test_a_scheduled_job_waits_for_its_time() -> None:
+    world = Simulation()
+    due = world.clock.now() + timedelta(seconds=100)
+    job_id = world.submit(scheduled_at=due)
+    world.run(world.worker())
+    started = world.job(job_id).started_at
+    assert started is not None
+    assert due <= started <= due + timedelta(seconds=2)
+
+
+def test_an_exit_code_fails_the_job_and_says_so() -> None:
+    world = Simulation(outcome=Outcome(exit_code=3))
+    job_id = world.submit()
+    world.run(world.worker())
+    job = world.job(job_id)
+    assert (job.status, job.exit_code) == (JobStatus.FAILED, 3)
+    assert job.failure is not None
+    assert str(job.failure) == "exit: the command ended with exit code 3"
+
+
+def test_a_failed_attempt_is_tried_again_after_a_pause_and_stays_in_the_history() -> None:
+    codes = iter([1, 1, 0])
+    world = Simulation(outcome=lambda request: Outcome(exit_code=next(codes)))
+    job_id = world.submit(retry=RetryPolicy(max_attempts=3, backoff_seconds=10, jitter=0))
+    world.run(world.worker())
+    assert world.job(job_id).status is JobStatus.COMPLETED
+    attempts = world.manager.executions(job_id)
+    assert [attempt.exit_code for attempt in attempts] == [1, 1, 0]
+    pauses = [later.created_at - earlier.created_at for earlier, later in zip(attempts, attempts[1:], strict=False)]
+    assert timedelta(seconds=10) <= pauses[0] <= timedelta(seconds=13)
+    assert timedelta(seconds=20) <= pauses[1] <= timedelta(seconds=23)
+    assert world.left_over() == []
+
+
+def test_a_permanent_failure_is_never_tried_again() -> None:
+    world = Simulation()
+    world.platform.scripted_faults.add("launch_job", PermanentError("no such image", FailureKind.IMAGE))
+    job_id = world.submit(retry=RetryPolicy(max_attempts=5))
+    world.run(world.worker())
+    job = world.job(job_id)
+    assert (job.status, job.attempt) == (JobStatus.FAILED, 1)
+    assert job.failure is not None
+    assert job.failure.kind is FailureKind.IMAGE
+
+
+def test_no_room_on_a_platform_does_not_use_up_the_attempts() -> None:
+    world = Simulation()
+    world.platform.scripted_faults.add("launch_job", CapacityError("no room"), times=3)
+    job_id = world.submit()
+    world.run(world.worker())
+    assert world.job(job_id).status is JobStatus.COMPLETED
+    assert [attempt.failure and attempt.failure.kind for attempt in world.manager.executions(job_id)] == [
+        FailureKind.CAPACITY,
+        FailureKind.CAPACITY,
+        FailureKind.CAPACITY,
+        None,
+    ]
+
+
+def test_a_lost_answer_to_a_launch_starts_nothing_twice() -> None:
+    world = Simulation(outcome=Outcome(duration_seconds=5))
+    error = TransientError("the connection broke", may_have_started=True)
+    world.platform.scripted_faults.add("launch_job", error, accepted=True)
+    job_id = world.submit()
+    world.run(world.worker())
+    assert (world.job(job_id).status, world.job(job_id).attempt) == (JobStatus.COMPLETED, 1)
+    assert world.platform.starts == [f"cm-{job_id}-1"]
+    assert world.platform.calls["launch_job"] == 1
+
+
+def test_watched_output_is_taken_over_while_the_job_runs_and_not_again_at_its_end() -> None:
+    output = [Output(data=b"%d\n" % second, at_seconds=second) for second in range(20)]
+    world = Simulation(outcome=Outcome(duration_seconds=30, output=tuple(output)))
+    job_id = world.submit()
+    worker = world.worker()
+    world.store.watch(job_id, world.clock.now() + timedelta(seconds=10))
+    world.run(worker, seconds=6)
+    assert world.job(job_id).status is JobStatus.RUNNING
+    assert world.manager.logs(job_id).stdout.startswith(b"0\n1\n2\n3\n")
+    world.store.release(worker.id)
+    world.run(world.worker())
+    assert world.manager.logs(job_id).stdout == b"".join(piece.data for piece in output)
+
+
+def test_a_lost_question_to_a_platform_without_idempotence_is_asked_again_only_after_the_grace() -> None:
+    """Cloud Run and Scaleway would start it twice: it must first be certain that nothing was started."""
+    world = Simulation(idempotent_launch=False, visible_after_seconds=5, outcome=Outcome(duration_seconds=60))
+    error = TransientError("the connection broke", may_have_started=True)
+    world.platform.scripted_faults.add("launch_job", error, accepted=True)
+    job_id = world.submit()
+    world.run(world.worker())
+    assert world.job(job_id).status is JobStatus.COMPLETED
+    assert world.platform.started_twice == []
+
+
+@pytest.mark.parametrize("after_seconds", [0, 0.5, 7])
+def test_a_cancelled_job_ends_once_as_cancelled(after_seconds: float) -> None:
+    world = Simulation(outcome=Outcome(duration_seconds=100, start_delay_seconds=2, stop_seconds=1))
+    job_id = world.submit()
+    worker = world.worker()
+    if after_seconds:
+        world.run(worker, seconds=after_seconds)
+    world.manager.cancel(job_id)
+    world.manager.cancel(job_id) if not world.job(job_id).status.is_terminal else None
+    world.run(worker)
+    job = world.job(job_id)
+    assert job.status is JobStatus.CANCELLED
+    assert job.failure is not None
+    assert job.failure.kind is FailureKind.CANCELLED
+    assert world.left_over() == []
+
+
+def test_a_command_that_ignores_the_polite_stop_is_killed_after_its_grace() -> None:
+    world = Simulation(outcome=Outcome(duration_seconds=1000, stop_seconds=float("inf")))
+    job_id = world.submit(timeout_seconds=20, stop_grace_seconds=7)
+    world.run(world.worker())
+    job = world.job(job_id)
+    assert (job.status, job.exit_code) == (JobStatus.TIMEOUT, 137)
+    assert job.started_at is not None
+    assert job.finished_at is not None
+    assert timedelta(seconds=27) <= job.finished_at - job.started_at <= timedelta(seconds=29)
+
+
+def test_a_timeout_survives_the_worker() -> None:
+    world = Simulation(outcome=FOREVER)
+    job_id = world.submit(timeout_seconds=100)
+    world.run(world.worker(), seconds=50)
+    world.run(world.worker())
+    job = world.job(job_id)
+    assert job.status is JobStatus.TIMEOUT
+    assert job.started_at is not None
+    assert job.finished_at is not None
+    assert timedelta(seconds=100) <= job.finished_at - job.started_at <= timedelta(seconds=102)
+
+
+def test_a_cancellation_survives_the_worker() -> None:
+    world = Simulation(outcome=FOREVER)
+    job_id = world.submit()
+    world.run(world.worker(), seconds=5)
+    world.manager.cancel(job_id)
+    world.run(world.worker())
+    assert world.job(job_id).status is JobStatus.CANCELLED
+
+
+def test_a_job_that_waited_too_long_ends_as_timeout_without_an_attempt() -> None:
+    world = Simulation(Host(name="mock", executor="mock", max_concurrent_jobs=1), outcome=FOREVER)
+    world.submit(timeout_seconds=300)
+    job_id = world.submit(queue_timeout_seconds=30)
+    world.run(world.worker(), seconds=60)
+    job = world.job(job_id)
+    assert (job.status, job.attempt) == (JobStatus.TIMEOUT, 0)
+    assert "waited longer than its limit of 30 s" in str(job.failure)
+
+
+def test_a_launch_that_takes_too_long_ends_as_timeout() -> None:
+    world = Simulation()
+    world.platform.scripted_faults.add("launch_job", TransientError("?", may_have_started=True), times=1000)
+    world.platform.scripted_faults.add("find_execution", TransientError("?"), times=20)
+    job_id = world.submit(launch_timeout_seconds=30)
+    world.run(world.worker())
+    job = world.job(job_id)
+    assert job.status is JobStatus.TIMEOUT
+    assert "launching longer" in str(job.failure)
+
+
+def test_an_execution_that_is_missing_for_a_moment_is_not_lost() -> None:
+    world = Simulation(visible_after_seconds=6, outcome=Outcome(duration_seconds=20))
+    job_id = world.submit()
+    world.run(world.worker())
+    assert (world.job(job_id).status, world.job(job_id).attempt) == (JobStatus.COMPLETED, 1)
+
+
+def test_an_execution_that_the_platform_forgot_is_lost_and_tried_again() -> None:
+    outcomes = iter([Outcome(duration_seconds=1000, lost_after_seconds=50), Outcome(duration_seconds=1)])
+    world = Simulation(outcome=lambda request: next(outcomes))
+    job_id = world.submit()
+    world.run(world.worker())
+    assert world.job(job_id).status is JobStatus.COMPLETED
+    first, second = world.manager.executions(job_id)
+    assert first.failure is not None
+    assert first.failure.kind is FailureKind.LOST
+    assert second.created_at - first.created_at >= timedelta(seconds=60)
+
+
+def test_a_failed_look_changes_no_state() -> None:
+    world = Simulation(outcome=Outcome(duration_seconds=60))
+    job_id = world.submit()
+    worker = world.worker()
+    world.run(worker, seconds=5)
+    world.platform.is_reachable = False
+    world.run(worker, seconds=300)
+    assert world.job(job_id).status is JobStatus.RUNNING
+    world.platform.is_reachable = True
+    world.run(worker)
+    assert (world.job(job_id).status, world.job(job_id).attempt) == (JobStatus.COMPLETED, 1)
+
+
+def test_a_dead_host_keeps_jobs_pending_and_says_why_until_it_is_back() -> None:
+    world = Simulation()
+    world.platform.is_reachable = False
+    job_id = world.submit()
+    worker = world.worker()
+    world.run(worker, seconds=3600, tick=2)
+    job = world.job(job_id)
+    assert job.status is JobStatus.PENDING
+    assert job.waiting is not None
+    assert "does not answer" in job.waiting
+    assert job.attempt <= 2
+    world.platform.is_reachable = True
+    world.run(worker, seconds=120)
+    assert world.job(job_id).status is JobStatus.COMPLETED
+
+
+def test_a_dead_host_does_not_delay_jobs_of_another() -> None:
+    world = Simulation(Host(name="dead", executor="mock"), Host(name="good", executor="mock"))
+    world.platforms["dead"].is_reachable = False
+    jobs = [world.submit() for _ in range(20)]
+    world.run(world.worker(), seconds=30)
+    assert {world.job(job_id).status for job_id in jobs} == {JobStatus.COMPLETED}
+    assert {world.job(job_id).host for job_id in jobs} == {"good"}
+
+
+def test_weights_share_the_load_in_proportion() -> None:
+    world = Simulation(Host(name="big", executor="mock", weight=200), Host(name="small", executor="mock", weight=100))
+    for _ in range(90):
+        world.submit()
+    world.run(world.worker())
+    assert len(world.platforms["big"].starts) == 60
+    assert len(world.platforms["small"].starts) == 30
+
+
+def test_capacity_holds_over_several_workers() -> None:
+    world = Simulation(Host(name="mock", executor="mock", max_concurrent_jobs=3), outcome=Outcome(duration_seconds=7))
+    for _ in range(20):
+        world.submit()
+    workers = [world.worker() for _ in range(4)]
+    most = 0
+    for _ in range(400):
+        world.run(*workers, seconds=0.5)
+        most = max(most, sum(world.store.live_by_host().values()))
+    assert most == 3
+    assert world.is_settled
+    assert world.platform.started_twice == []
+
+
+def test_a_job_that_nothing_can_run_fails_and_says_why() -> None:
+    world = Simulation()
+    job_id = world.submit(resources=Resources(memory_mib=99_999))
+    world.run(world.worker())
+    job = world.job(job_id)
+    assert (job.status, job.attempt) == (JobStatus.FAILED, 0)
+    assert "no host can take it: mock: resources.memory_mib" in str(job.failure)
+
+
+def test_a_restarted_job_runs_again_with_a_new_attempt() -> None:
+    world = Simulation(outcome=Outcome(exit_code=1))
+    job_id = world.submit()
+    worker = world.worker()
+    world.run(worker)
+    world.manager.restart(job_id)
+    world.run(worker)
+    assert (world.job(job_id).attempt, world.job(job_id).status) == (2, JobStatus.FAILED)
+    assert world.platform.starts == [f"cm-{job_id}-1", f"cm-{job_id}-2"]
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing() -> None:
+    """It slept for longer than its lease; another worker has the job now."""
+    world = Simulation(outcome=Outcome(duration_seconds=100))
+    job_id = world.submit()
+    sleeper, other = world.worker(), world.worker()
+    world.run(sleeper, seconds=5)
+    world.clock.advance(60)
+    other.step()
+    held = world.job(job_id)
+    assert held.worker == other.id
+    for _ in range(10):
+        sleeper.step()
+    assert world.job(job_id) == held
+    world.run(sleeper, other)
+    assert (world.job(job_id).status, world.job(job_id).attempt) == (JobStatus.COMPLETED, 1)
+    assert world.platform.starts == [f"cm-{job_id}-1"]
+
+
+def test_a_released_job_is_adopted_at_once() -> None:
+    world = Simulation(outcome=Outcome(duration_seconds=100))
+    job_id = world.submit()
+    first = world.worker()
+    world.run(first, seconds=5)
+    world.store.release(first.id)
+    second = world.worker()
+    second.step()
+    assert [job.id for job in second.held_jobs] == [job_id]
+    assert world.platform.starts == [f"cm-{job_id}-1"]
