@@ -1,6 +1,7 @@
 """One case of a conformance suite: what it needs, and what an author may do to it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import getattr_static
 from typing import Any, TypeVar
 
 import attrs
@@ -100,5 +101,6 @@ def _missing(cls: type, suite: type, wanted: Needs, capabilities: frozenset[Capa
     undeclared = sorted(wanted.capabilities - capabilities)
     if undeclared:
         return f"{', '.join(undeclared)} not declared"
-    absent = [fact for fact in wanted.facts if getattr(cls, fact) is getattr(suite, fact)]
+    # A fixture is a descriptor: only the static look tells whether it is the suite's own.
+    absent = [fact for fact in wanted.facts if getattr_static(cls, fact) is getattr_static(suite, fact)]
     return f"{', '.join(absent)} not given" if absent else ""
