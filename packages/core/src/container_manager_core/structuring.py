@@ -67,7 +67,9 @@ def _is_table(cls: Any) -> bool:
 def _is_opaque(cls: Any) -> bool:
     """A class of which only Python code can give an instance."""
     plain = (int, float, str, bool, Path, Decimal, dict, tuple, list, frozenset, set, type(None))
-    return isinstance(cls, type) and not attrs.has(cls) and not issubclass(cls, (*plain, Enum, Mapping))
+    if cls is Any or not isinstance(cls, type):
+        return False
+    return not attrs.has(cls) and not issubclass(cls, (*plain, Enum, Mapping))
 
 
 def _instance(value: Any, cls: type) -> Any:
