@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from support.engine import Engine
 
 PROGRAM = (sys.executable, "-m", "container_manager_core")
+HERE = ("--host", "here")
+"""Where the `process` host has to be asked for: routing never chooses it by itself."""
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +37,7 @@ class CommandLine:
 
     def __init__(self, folder: Path, configuration: str) -> None:
         self.folder = folder
+        self._started: list[subprocess.Popen[bytes]] = []
         self.configuration = folder / "container-manager.toml"
         self.configuration.write_text(configuration)
         self.environment: Mapping[str, str] = {
@@ -51,17 +55,24 @@ class CommandLine:
         )
         return Result(code=ended.returncode, stdout=ended.stdout.decode(), stderr=ended.stderr.decode())
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """The command, running; its caller waits for it."""
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [*PROGRAM, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            **options,
         )
+        self._started.append(started)
+        return started
+
+    def close(self) -> None:
+        """End what is still running."""
+        for started in self._started:
+            with started:
+                started.kill()
 
     def jobs(self) -> list[dict[str, Any]]:
         """What `list` knows; nothing where no store was made yet."""
@@ -72,13 +83,15 @@ class CommandLine:
 
 
 @pytest.fixture
-def command_line(tmp_path: Path) -> CommandLine:
+def command_line(tmp_path: Path) -> Iterator[CommandLine]:
     """The program with one `process` host, which needs no engine."""
-    return CommandLine(
+    prepared = CommandLine(
         tmp_path,
         'store = "sqlite:///jobs.sqlite3"\nkey_file = "key"\n\n[worker]\npoll_interval_seconds = 0.5\n\n'
         '[hosts.here]\nexecutor = "process"\n',
     )
+    with closing(prepared):
+        yield prepared
 
 
 @pytest.fixture
@@ -89,11 +102,9 @@ def on_engine(tmp_path: Path, engine: Engine) -> Iterator[CommandLine]:
         'store = "sqlite:///jobs.sqlite3"\nkey_file = "key"\n\n[worker]\npoll_interval_seconds = 0.5\n\n'
         f'[hosts.engine]\nexecutor = "docker"\nconfig = {{ base_url = "{engine.base_url}" }}\n',
     )
-    yield prepared
-    ours = {job["id"] for job in prepared.jobs()}
-    client = engine.client()
-    try:
-        left = [name for each in client.containers.list(all=True) if any(id in (name := each.name) for id in ours)]
-    finally:
-        client.close()
-    assert left == []
+    with closing(prepared):
+        yield prepared
+    ours = [job["id"] for job in prepared.jobs()]
+    with closing(engine.client()) as client:
+        names = [container.name for container in client.containers.list(all=True)]
+    assert [name for name in names if any(job_id in name for job_id in ours)] == []

@@ -2,7 +2,7 @@
 
 import re
 
-from cli.conftest import CommandLine
+from cli.conftest import HERE, CommandLine
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -25,7 +25,7 @@ def test_the_table_fits_80_columns(command_line: CommandLine) -> None:
 
 
 def test_show_says_why_and_what_to_do(command_line: CommandLine) -> None:
-    command_line("run", "--timeout", "1", "--grace", "1", "image", "--", "sleep", "30")
+    command_line("run", *HERE, "--timeout", "1", "--grace", "1", "image", "--", "sleep", "30")
     (job,) = command_line.jobs()
     page = command_line("show", job["id"][:8]).stdout
     for words in (job["id"], "timeout", "longer than its limit", job["failure"]["hint"], "sleep 30", "here"):
@@ -34,7 +34,7 @@ def test_show_says_why_and_what_to_do(command_line: CommandLine) -> None:
 
 
 def test_json_has_the_values_own_field_names(command_line: CommandLine) -> None:
-    command_line("run", "image", "--", "false")
+    command_line("run", *HERE, "image", "--", "false")
     (job,) = command_line.jobs()
     assert {"id", "name", "status", "exit_code", "image", "command", "host", "executor", "attempt"} <= job.keys()
     assert {"failure", "waiting", "route_reason", "labels", "usage"} <= job.keys()
@@ -46,7 +46,7 @@ def test_json_has_the_values_own_field_names(command_line: CommandLine) -> None:
 
 
 def test_logs_keep_the_streams_apart(command_line: CommandLine) -> None:
-    command_line("run", "image", "--", "sh", "-c", "echo out; echo err >&2")
+    command_line("run", *HERE, "image", "--", "sh", "-c", "echo out; echo err >&2")
     (job,) = command_line.jobs()
     whole = command_line("logs", job["id"])
     assert (whole.stdout, whole.stderr) == ("out\n", "err\n")
@@ -59,7 +59,7 @@ def test_logs_keep_the_streams_apart(command_line: CommandLine) -> None:
 def test_logs_follow_until_the_job_has_ended(command_line: CommandLine) -> None:
     go_on = command_line.folder / "go-on"
     script = f"echo first; while [ ! -e {go_on} ]; do sleep 0.05; done; echo second"
-    job_id = command_line("submit", "image", "--", "sh", "-c", script).stdout.strip()
+    job_id = command_line("submit", *HERE, "image", "--", "sh", "-c", script).stdout.strip()
     following = command_line.start("logs", "-f", job_id)
     working = command_line.start("worker", "--drain")
     assert following.stdout is not None
@@ -79,7 +79,7 @@ def test_cancel_before_a_worker_came(command_line: CommandLine) -> None:
 
 
 def test_restart_runs_a_job_again(command_line: CommandLine) -> None:
-    command_line("run", "image", "--", "echo", "again")
+    command_line("run", *HERE, "image", "--", "echo", "again")
     (job,) = command_line.jobs()
     assert command_line("restart", job["id"]).stdout == f"{job['id']} pending\n"
     assert command_line("worker", "--drain").code == 0

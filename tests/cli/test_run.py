@@ -6,11 +6,11 @@ import subprocess
 import time
 
 import pytest
-from cli.conftest import PROGRAM, CommandLine
+from cli.conftest import HERE, PROGRAM, CommandLine
 
 
 def test_each_stream_on_its_own_and_the_commands_exit_code(command_line: CommandLine) -> None:
-    result = command_line("run", "image", "--", "sh", "-c", "echo out; echo err >&2; exit 3")
+    result = command_line("run", *HERE, "image", "--", "sh", "-c", "echo out; echo err >&2; exit 3")
     assert (result.code, result.stdout, result.stderr) == (3, "out\n", "err\n")
     (job,) = command_line.jobs()
     assert (job["status"], job["exit_code"], job["failure"]["kind"]) == ("failed", 3, "exit")
@@ -20,7 +20,7 @@ def test_output_is_shown_as_it_comes(command_line: CommandLine) -> None:
     """The command waits for a file that is made only once its first line was seen."""
     go_on = command_line.folder / "go-on"
     script = f"echo first; while [ ! -e {go_on} ]; do sleep 0.05; done; echo second"
-    running = command_line.start("run", "image", "--", "sh", "-c", script)
+    running = command_line.start("run", *HERE, "image", "--", "sh", "-c", script)
     assert running.stdout is not None
     assert running.stdout.readline() == b"first\n"
     assert running.poll() is None
@@ -30,14 +30,14 @@ def test_output_is_shown_as_it_comes(command_line: CommandLine) -> None:
 
 
 def test_bytes_that_are_no_text_come_through(command_line: CommandLine) -> None:
-    running = command_line.start("run", "image", "--", "printf", r"\000\377\376\n")
+    running = command_line.start("run", *HERE, "image", "--", "printf", r"\000\377\376\n")
     assert running.communicate(timeout=60) == (b"\x00\xff\xfe\n", b"")
 
 
 def test_options_reach_the_command(command_line: CommandLine) -> None:
     (command_line.folder / "more.env").write_text("FROM_FILE='of the file'\nBOTH=file\n")
     result = command_line(
-        "run", "--env", "BOTH=option", "--env-file", "more.env", "--secret", "TOKEN=secret://env/OUTSIDE",
+        "run", *HERE, "--env", "BOTH=option", "--env-file", "more.env", "--secret", "TOKEN=secret://env/OUTSIDE",
         "--name", "greeting", "--label", "team=blue", "--priority", "70", "image",
         "--", "sh", "-c", 'echo "$FROM_FILE,$BOTH,${#TOKEN}"',
         OUTSIDE="four",
@@ -48,7 +48,7 @@ def test_options_reach_the_command(command_line: CommandLine) -> None:
 
 
 def test_a_secret_is_shown_nowhere(command_line: CommandLine) -> None:
-    result = command_line("run", "--secret", "TOKEN=hunter2", "image", "--", "sh", "-c", "echo =$TOKEN=; exit 1")
+    result = command_line("run", *HERE, "--secret", "TOKEN=hunter2", "image", "--", "sh", "-c", "echo =$TOKEN=; exit 1")
     assert result.stdout == "=***=\n"
     (job,) = command_line.jobs()
     assert job["secrets"] == {"TOKEN": "***"}
@@ -59,14 +59,14 @@ def test_a_secret_is_shown_nowhere(command_line: CommandLine) -> None:
 
 
 def test_a_timeout_ends_124(command_line: CommandLine) -> None:
-    result = command_line("run", "--timeout", "1", "--grace", "1", "image", "--", "sleep", "60")
+    result = command_line("run", *HERE, "--timeout", "1", "--grace", "1", "image", "--", "sleep", "60")
     assert result.code == 124
     assert "timed out" in result.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_cancels_the_job(command_line: CommandLine, number: signal.Signals, code: int) -> None:
-    running = command_line.start("run", "--grace", "1", "image", "--", "sh", "-c", "echo started; exec sleep 60")
+    running = command_line.start("run", *HERE, "--grace", "1", "image", "--", "sh", "-c", "echo started; exec sleep 60")
     assert running.stdout is not None
     assert running.stdout.readline() == b"started\n"
     running.send_signal(number)
@@ -79,7 +79,9 @@ def test_a_signal_cancels_the_job(command_line: CommandLine, number: signal.Sign
 
 def test_a_reader_that_goes_away_stops_the_job(command_line: CommandLine) -> None:
     """As in any pipe: what nobody reads any more is not gone on with, and nobody gets a traceback."""
-    running = command_line.start("run", "--grace", "1", "image", "--", "sh", "-c", "while echo y; do sleep 0.1; done")
+    running = command_line.start(
+        "run", *HERE, "--grace", "1", "image", "--", "sh", "-c", "while echo y; do sleep 0.1; done"
+    )
     assert running.stdout is not None
     assert running.stdout.readline() == b"y\n"
     running.stdout.close()
@@ -101,14 +103,14 @@ def test_a_closed_pipe_after_a_table_gives_no_traceback(command_line: CommandLin
 
 
 def test_json_leaves_stdout_to_the_facts(command_line: CommandLine) -> None:
-    result = command_line("run", "--json", "image", "--", "echo", "hello")
+    result = command_line("run", *HERE, "--json", "image", "--", "echo", "hello")
     assert result.json["status"] == "completed"
     assert result.json["command"] == ["echo", "hello"]
     assert result.stderr == "hello\n"
 
 
 def test_detach_prints_the_id_and_starts_nothing(command_line: CommandLine) -> None:
-    result = command_line("run", "--detach", "image", "--", "true")
+    result = command_line("run", *HERE, "--detach", "image", "--", "true")
     (job,) = command_line.jobs()
     assert result.stdout == f"{job['id']}\n"
     assert job["status"] == "pending"
@@ -117,7 +119,7 @@ def test_detach_prints_the_id_and_starts_nothing(command_line: CommandLine) -> N
 def test_a_retry_gives_the_output_of_each_attempt(command_line: CommandLine) -> None:
     mark = command_line.folder / "mark"
     script = f"echo try; test -e {mark} || {{ touch {mark}; exit 1; }}"
-    result = command_line("run", "--retries", "1", "image", "--", "sh", "-c", script)
+    result = command_line("run", *HERE, "--retries", "1", "image", "--", "sh", "-c", script)
     assert (result.code, result.stdout) == (0, "try\ntry\n")
     (job,) = command_line.jobs()
     assert job["attempt"] == 2
@@ -128,7 +130,7 @@ def test_a_retry_gives_the_output_of_each_attempt(command_line: CommandLine) -> 
 def test_a_store_that_cannot_be_written_ends_125(command_line: CommandLine) -> None:
     command_line.configuration.write_text('store = "sqlite:////proc/nowhere/jobs.sqlite3"\n')
     began = time.monotonic()
-    result = command_line("run", "image", "--", "true")
+    result = command_line("run", *HERE, "image", "--", "true")
     assert result.code == 125
     assert "/proc/nowhere/jobs.sqlite3" in result.stderr
     assert "Traceback" not in result.stderr
