@@ -49,7 +49,10 @@ def test_a_whole_file(tmp_path: Path) -> None:
         ("[hosts.a]\nweight = 1", "hosts.a: executor: this key is missing"),
         ('[hosts.a]\nexecutor = "docker"\nweights = 1', "hosts.a: weights: the key 'weights' is unknown"),
         ('[hosts.a]\nexecutor = "docker"\nweight = 0', "hosts.a.weight: 0 is out of range"),
-        ('[hosts.a]\nexecutor = "docker"\ncost_per_hour = "x"', "hosts.a: cost_per_hour: 'x' is not an amount of money"),
+        (
+            '[hosts.a]\nexecutor = "docker"\ncost_per_hour = "x"',
+            "hosts.a: cost_per_hour: 'x' is not an amount of money",
+        ),
         ('[hosts.a]\nexecutor = "docker"\nname = "b"', "hosts.a.name: the key 'name' is unknown"),
         ("x = ", "this is no valid TOML"),
     ],

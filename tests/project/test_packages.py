@@ -1,5 +1,6 @@
 """What each package shows to the outside, and what importing it costs."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -29,7 +30,9 @@ def _place_in_order(name: str) -> tuple[int, str]:
 
 def public_names(module: ModuleType) -> set[str]:
     """The names without an underscore that a package's ``__init__`` binds, submodules left out."""
-    return {name for name, value in vars(module).items() if not name.startswith("_") and not inspect.ismodule(value)}
+    return {
+        name for name in dir(module) if not name.startswith("_") and not inspect.ismodule(getattr(module, name))
+    }
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -38,6 +41,18 @@ def test_all_is_sorted_and_names_what_is_public(package: str) -> None:
         listed = list(getattr(module, "__all__", []))
         assert listed == sorted(listed, key=_place_in_order), module.__name__
         assert set(listed) == public_names(module), module.__name__
+
+
+def test_the_core_gives_each_name_from_the_module_that_a_type_checker_sees() -> None:
+    """The core imports a name when it is first used; what is written for type checkers says the same."""
+    core = importlib.import_module("container_manager_core")
+    block = next(node for node in ast.parse(inspect.getsource(core)).body if isinstance(node, ast.If))
+    seen = {
+        alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert sorted(seen) == sorted(core.__all__)
+    for name, module in seen.items():
+        assert getattr(core, name) is getattr(importlib.import_module(module), name)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

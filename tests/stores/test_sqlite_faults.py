@@ -16,7 +16,8 @@ from container_manager_core.clock import SystemClock
 from container_manager_core.errors import ConfigurationError, StoreUnavailable
 from container_manager_core.job import Job
 from container_manager_core.spec import ContainerSpec
-from container_manager_core.store import JobQuery, JobStore, MemoryStore, open_store
+from container_manager_core.store import JobQuery, JobStore, open_store
+from container_manager_core.store.memory import MemoryStore
 from container_manager_core.store.sqlite import SqliteStore
 
 PREPARE = """

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from container_manager_core.clock import VirtualClock
-from container_manager_core.store import JobStore, MemoryStore
+from container_manager_core.store import JobStore
+from container_manager_core.store.memory import MemoryStore
 from container_manager_core.store.sqlite import SqliteStore
 from container_manager_core.testing.case import overrides
 from container_manager_core.testing.stores import STORE_CASES, StoreConformance

@@ -12,7 +12,7 @@ from container_manager_core.clock import VirtualClock
 from container_manager_core.executors import plugin
 from container_manager_core.executors.mock import MockPlatform
 from container_manager_core.lanes import InlineLanes
-from container_manager_core.store import MemoryStore
+from container_manager_core.store.memory import MemoryStore
 from container_manager_core.worker import Worker
 
 SETTINGS = WorkerSettings(lease_seconds=30, poll_interval_seconds=1, max_concurrent_jobs=10, lost_grace_seconds=10)

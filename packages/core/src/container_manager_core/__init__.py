@@ -3,37 +3,101 @@
 with ContainerManager() as manager:
     job = manager.run(ContainerSpec(image="alpine", command=["echo", "hello"]))
     print(job.status, job.exit_code, manager.logs(job.id).stdout)
+
+Each name is imported from its module when it is first used, so that a command pays only for what it needs.
 """
 
-from container_manager_core.attachments import Mount, MountKind, Port
-from container_manager_core.config import Config, WorkerSettings
-from container_manager_core.errors import (
-    CapacityError,
-    ConfigurationError,
-    ContainerManagerError,
-    ExecutorError,
-    IllegalTransition,
-    InvalidInput,
-    LeaseLost,
-    NotFound,
-    PermanentError,
-    PluginError,
-    StoreUnavailable,
-    TransientError,
-)
-from container_manager_core.executor import ContainerExecutor, ExecutorType, Logs, Stream
-from container_manager_core.failure import Failure, FailureKind
-from container_manager_core.hookspecs import hookimpl
-from container_manager_core.host import Host
-from container_manager_core.job import Execution, Job, JobStatus, Usage
-from container_manager_core.manager import ContainerManager
-from container_manager_core.plugins import Plugins
-from container_manager_core.resources import Resources
-from container_manager_core.retry import RetryPolicy
-from container_manager_core.secrets import Secret
-from container_manager_core.spec import ContainerSpec, PullPolicy
-from container_manager_core.store import open_store
-from container_manager_core.store.protocol import JobQuery, JobStore
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from container_manager_core.attachments import Mount, MountKind, Port
+    from container_manager_core.config import Config, WorkerSettings
+    from container_manager_core.errors import (
+        CapacityError,
+        ConfigurationError,
+        ContainerManagerError,
+        ExecutorError,
+        IllegalTransition,
+        InvalidInput,
+        LeaseLost,
+        NotFound,
+        PermanentError,
+        PluginError,
+        StoreUnavailable,
+        TransientError,
+    )
+    from container_manager_core.executor import ContainerExecutor, ExecutorType, Logs, Stream
+    from container_manager_core.failure import Failure, FailureKind
+    from container_manager_core.hookspecs import hookimpl
+    from container_manager_core.host import Host
+    from container_manager_core.job import Execution, Job, JobStatus, Usage
+    from container_manager_core.manager import ContainerManager
+    from container_manager_core.plugins import Plugins
+    from container_manager_core.resources import Resources
+    from container_manager_core.retry import RetryPolicy
+    from container_manager_core.secrets import Secret
+    from container_manager_core.spec import ContainerSpec, PullPolicy
+    from container_manager_core.store import open_store
+    from container_manager_core.store.protocol import JobQuery, JobStore
+
+_HOMES = {
+    "attachments": (
+        "Mount",
+        "MountKind",
+        "Port",
+    ),
+    "config": (
+        "Config",
+        "WorkerSettings",
+    ),
+    "errors": (
+        "CapacityError",
+        "ConfigurationError",
+        "ContainerManagerError",
+        "ExecutorError",
+        "IllegalTransition",
+        "InvalidInput",
+        "LeaseLost",
+        "NotFound",
+        "PermanentError",
+        "PluginError",
+        "StoreUnavailable",
+        "TransientError",
+    ),
+    "executor": (
+        "ContainerExecutor",
+        "ExecutorType",
+        "Logs",
+        "Stream",
+    ),
+    "failure": (
+        "Failure",
+        "FailureKind",
+    ),
+    "hookspecs": ("hookimpl",),
+    "host": ("Host",),
+    "job": (
+        "Execution",
+        "Job",
+        "JobStatus",
+        "Usage",
+    ),
+    "manager": ("ContainerManager",),
+    "plugins": ("Plugins",),
+    "resources": ("Resources",),
+    "retry": ("RetryPolicy",),
+    "secrets": ("Secret",),
+    "spec": (
+        "ContainerSpec",
+        "PullPolicy",
+    ),
+    "store": ("open_store",),
+    "store.protocol": (
+        "JobQuery",
+        "JobStore",
+    ),
+}
 
 __all__ = [
     "CapacityError",
@@ -76,3 +140,16 @@ __all__ = [
     "hookimpl",
     "open_store",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            value = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

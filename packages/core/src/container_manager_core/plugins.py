@@ -1,8 +1,7 @@
 """Finding who implements the hooks."""
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pluggy
@@ -11,6 +10,9 @@ from container_manager_core import hookspecs
 from container_manager_core.errors import NotFound, PluginError
 from container_manager_core.executor import ExecutorType
 from container_manager_core.secrets import SecretResolver
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "container_manager"
 
@@ -35,6 +37,8 @@ class Plugins:
     @classmethod
     def load(cls) -> "Plugins":
         """The core's own executors and every plugin that the installed distributions announce."""
+        from importlib.metadata import entry_points
+
         from container_manager_core.executors import plugin as own
 
         loaded: list[tuple[str, Any]] = [("container-manager-core", own)]
@@ -96,5 +100,5 @@ class Plugins:
         self.problems.append(problem)
 
 
-def _distribution(entry_point: EntryPoint) -> str:
+def _distribution(entry_point: "EntryPoint") -> str:
     return entry_point.dist.name if entry_point.dist is not None else entry_point.name

@@ -1,6 +1,9 @@
-"""Where jobs live: the protocol of every store, the store in memory, and how a store is opened by its URL."""
+"""Where jobs live: the protocol of every store, and how a store is opened by its URL.
 
-from container_manager_core.store.memory import MemoryStore
+The stores themselves are imported when one is opened: `container_manager_core.store.memory`,
+`container_manager_core.store.sqlite`.
+"""
+
 from container_manager_core.store.opening import open_store
 from container_manager_core.store.protocol import (
     Claim,
@@ -18,7 +21,6 @@ __all__ = [
     "JobQuery",
     "JobStore",
     "LogSlice",
-    "MemoryStore",
     "Record",
     "RecordOutcome",
     "Signals",

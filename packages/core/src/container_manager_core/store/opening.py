@@ -4,7 +4,6 @@ from pathlib import Path
 
 from container_manager_core.clock import Clock, SystemClock
 from container_manager_core.errors import ConfigurationError
-from container_manager_core.store.memory import MemoryStore
 from container_manager_core.store.protocol import JobStore
 
 _SQLITE = "sqlite:///"
@@ -23,6 +22,8 @@ def open_store(url: str, *, clock: Clock | None = None, relative_to: Path | None
     """
     clock = clock or SystemClock()
     if url == "memory:":
+        from container_manager_core.store.memory import MemoryStore
+
         return MemoryStore(clock)
     path = url.removeprefix(_SQLITE)
     if not url.startswith(_SQLITE) or not path or "\0" in path:
