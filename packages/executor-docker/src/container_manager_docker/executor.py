@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -218,7 +219,7 @@ class DockerExecutor(ContainerExecutor):
             if answer.status_code >= 400:
                 yield LogPage(cursor=text)
                 return
-            yield from logs.pages(answer.iter_content(_PIECE_BYTES), cursor, limit)
+            yield from logs.pages(iter(partial(answer.raw.read, _PIECE_BYTES), b""), cursor, limit)
 
     def _state(self, container: Mapping[str, Any]) -> ExecutionState:
         state = state_of(container)

@@ -19,6 +19,7 @@ _HEADER = 8
 _STREAMS = {0: Stream.STDOUT, 1: Stream.STDOUT, 2: Stream.STDERR}
 _ENGINE_ERROR = 3
 _POSITION = re.compile(r"([0-9]{1,20})\+([0-9]{1,20})(~?)")
+_TIME = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d*))?(Z|[+-]\d\d:\d\d)")
 _NANOSECONDS = 1_000_000_000
 _SETTLED = 10 * _NANOSECONDS
 """The engine stamps a message before it writes it: one stream's message may stand this long after a younger
@@ -99,17 +100,19 @@ class TimestampReader:
     def __init__(self) -> None:
         self._text = b""
         self._zone = b""
-        self._seconds = 0
+        self._nanoseconds = 0
 
     def read(self, text: bytes) -> int:
         """Nanoseconds since 1970 of a time such as ``2030-01-02T03:04:05.678901234Z``."""
-        zone_start = next((index for index in range(19, len(text)) if text[index : index + 1] in b"Z+-"), len(text))
-        zone = text[zone_start:]
-        if text[:19] != self._text or zone != self._zone:
-            self._text, self._zone = text[:19], zone
-            self._seconds = int(datetime.fromisoformat((self._text + zone).decode("ascii")).timestamp())
-        fraction = text[20:zone_start]
-        return self._seconds * _NANOSECONDS + (int(fraction.ljust(9, b"0")[:9]) if fraction else 0)
+        if text[:19] == self._text and len(text) == 30 and text[29:] == b"Z" == self._zone:
+            return self._nanoseconds + int(text[20:29])
+        match = _TIME.fullmatch(text)
+        if match is None:
+            raise TransientError(f"the engine's log stream has no time where one should be: {text[:40]!r}")
+        self._text, fraction, self._zone = match.groups()
+        moment = datetime.fromisoformat((self._text + self._zone).decode("ascii"))
+        self._nanoseconds = int(moment.timestamp()) * _NANOSECONDS
+        return self._nanoseconds + int((fraction or b"").ljust(9, b"0")[:9])
 
 
 def frames(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -137,17 +140,17 @@ class _Page:
     """A page being filled; neighbours of the same stream become one chunk."""
 
     def __init__(self) -> None:
-        self._runs: list[tuple[Stream, list[bytes]]] = []
+        self._runs: list[tuple[Stream, bytearray]] = []
         self.size = 0
 
     def add(self, stream: Stream, data: bytes) -> None:
         if not self._runs or self._runs[-1][0] is not stream:
-            self._runs.append((stream, []))
-        self._runs[-1][1].append(data)
+            self._runs.append((stream, bytearray()))
+        self._runs[-1][1].extend(data)
         self.size += len(data)
 
     def finish(self, cursor: Cursor, more: bool) -> LogPage:
-        chunks = tuple(LogChunk(stream, b"".join(parts)) for stream, parts in self._runs)
+        chunks = tuple(LogChunk(stream, bytes(run)) for stream, run in self._runs)
         return LogPage(chunks=chunks, cursor=str(cursor.settled()), more=more)
 
 
@@ -164,7 +167,9 @@ def pages(pieces: Iterable[bytes], cursor: Cursor, limit: int) -> Iterator[LogPa
     for stream, timestamp, fresh in _fresh(pieces, cursor):
         data = fresh
         while data:
-            part, data = data[: limit - page.size], data[limit - page.size :]
+            part, data = data, b""
+            if page.size + len(part) > limit:
+                part, data = part[: limit - page.size], part[limit - page.size :]
             page.add(stream, part)
             positions[stream] = positions[stream].after(timestamp, part)
             if page.size >= limit:
@@ -186,6 +191,8 @@ def _fresh(pieces: Iterable[bytes], cursor: Cursor) -> Iterator[tuple[Stream, in
         timestamp = clock.read(text)
         if timestamp < since[stream]:
             continue
-        skipped = min(skip[stream], len(data))
-        skip[stream] -= skipped
-        yield stream, timestamp, data[skipped:]
+        if skip[stream]:
+            skipped = min(skip[stream], len(data))
+            skip[stream] -= skipped
+            data = data[skipped:]
+        yield stream, timestamp, data

@@ -116,7 +116,7 @@ def is_name_taken(status: int, message: str) -> bool:
 
 def is_log_driver_missing(status: int, message: str) -> bool:
     """Whether the engine has no such log driver, as Podman's."""
-    return status >= 400 and bool(re.search(r"log.?driver", message, re.I))
+    return status >= 400 and bool(re.search(r"log(ging)?.?(driver|plugin)", message, re.I))
 
 
 def is_version_mismatch(status: int, message: str) -> bool:
