@@ -30,9 +30,7 @@ def _place_in_order(name: str) -> tuple[int, str]:
 
 def public_names(module: ModuleType) -> set[str]:
     """The names without an underscore that a package's ``__init__`` binds, submodules left out."""
-    return {
-        name for name in dir(module) if not name.startswith("_") and not inspect.ismodule(getattr(module, name))
-    }
+    return {name for name in dir(module) if not name.startswith("_") and not inspect.ismodule(getattr(module, name))}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -47,9 +45,7 @@ def test_the_core_gives_each_name_from_the_module_that_a_type_checker_sees() -> 
     """The core imports a name when it is first used; what is written for type checkers says the same."""
     core = importlib.import_module("container_manager_core")
     block = next(node for node in ast.parse(inspect.getsource(core)).body if isinstance(node, ast.If))
-    seen = {
-        alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
+    seen = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert sorted(seen) == sorted(core.__all__)
     for name, module in seen.items():
         assert getattr(core, name) is getattr(importlib.import_module(module), name)

@@ -14,8 +14,8 @@ from container_manager_core.executor import Stream
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.job import Job, JobStatus
 from container_manager_core.store import Claim, JobQuery, JobStore, Record, RecordOutcome, StoredLog
-from container_manager_core.store.memory import MemoryStore
 from container_manager_core.store.logs import gap_marker
+from container_manager_core.store.memory import MemoryStore
 from container_manager_core.store.sqlite import SqliteStore
 from container_manager_core.testing.store_kit import LEASE_SECONDS, StoreKit, seconds
 

@@ -128,5 +128,5 @@ class Simulation:
         if fuse is not None:
             for name in self.hosts:
                 executor = manager.fleet.executor(name)
-                manager.fleet._executors[name] = Fused(executor, fuse)  # noqa: SLF001
+                manager.fleet._executors[name] = Fused(executor, fuse)
         return manager

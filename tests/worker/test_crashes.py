@@ -3,10 +3,10 @@
 import random
 
 import pytest
+from worker.simulation import Crash, Fuse, Simulation
 
 from container_manager_core import Host, JobStatus, RetryPolicy
 from container_manager_core.executors.mock import Outcome, Output, SeededFaults
-from worker.simulation import Crash, Fuse, Simulation
 
 OUTPUT = (Output(data=b"one\n"), Output(data=b"two\n", at_seconds=2), Output(data=b"three\n", at_seconds=4))
 ENDS = {

@@ -1,8 +1,10 @@
 """What a worker does with jobs, on a virtual clock."""
 
+import itertools
 from datetime import timedelta
 
 import pytest
+from worker.simulation import Simulation
 
 from container_manager_core import (
     CapacityError,
@@ -15,7 +17,6 @@ from container_manager_core import (
     TransientError,
 )
 from container_manager_core.executors.mock import Outcome, Output
-from worker.simulation import Simulation
 
 FOREVER = Outcome(duration_seconds=float("inf"))
 
@@ -68,7 +69,7 @@ def test_a_failed_attempt_is_tried_again_after_a_pause_and_stays_in_the_history(
     assert world.job(job_id).status is JobStatus.COMPLETED
     attempts = world.manager.executions(job_id)
     assert [attempt.exit_code for attempt in attempts] == [1, 1, 0]
-    pauses = [later.created_at - earlier.created_at for earlier, later in zip(attempts, attempts[1:], strict=False)]
+    pauses = [later.created_at - earlier.created_at for earlier, later in itertools.pairwise(attempts)]
     assert timedelta(seconds=10) <= pauses[0] <= timedelta(seconds=13)
     assert timedelta(seconds=20) <= pauses[1] <= timedelta(seconds=23)
     assert world.left_over() == []

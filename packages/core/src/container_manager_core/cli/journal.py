@@ -4,7 +4,6 @@ import logging
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
-from typing import Any
 
 from container_manager_core.errors import InvalidInput
 from container_manager_core.log import NAME

@@ -22,6 +22,7 @@ from container_manager_core.executor import Capability
 from container_manager_core.testing.case import cases_of, left_out_of, overridden_in, select_cases
 from container_manager_core.testing.executor_cases.cancel import CancelCases
 from container_manager_core.testing.executor_cases.cleanup import CleanupCases
+from container_manager_core.testing.executor_cases.fault import FaultCases
 from container_manager_core.testing.executor_cases.host import HostCases
 from container_manager_core.testing.executor_cases.launch import LaunchCases
 from container_manager_core.testing.executor_cases.output import OutputCases
@@ -31,7 +32,9 @@ from container_manager_core.testing.executor_cases.state import StateCases
 _PRINTED = pytest.StashKey[bool]()
 
 
-class ExecutorConformance(LaunchCases, OutputCases, StateCases, CancelCases, CleanupCases, HostCases, SecrecyCases):
+class ExecutorConformance(
+    LaunchCases, OutputCases, StateCases, CancelCases, CleanupCases, HostCases, FaultCases, SecrecyCases
+):
     """Every case that an executor must pass. See `ExecutorKit` for the facts that an author gives."""
 
     CASES: ClassVar[Mapping[str, Callable[..., Any]]]

@@ -95,6 +95,7 @@ class MockPlatform:
         starts: the name of every execution that was really started, in order.
         calls: how often each method was called.
         is_reachable: False lets every call fail, as a dead host does.
+        visible_after_seconds, logs_after_seconds: as given; may be changed at any time.
     """
 
     def __init__(
@@ -119,8 +120,8 @@ class MockPlatform:
         self._outcome = outcome or Outcome()
         self._capacity = capacity
         self._images = None if images is None else frozenset(images)
-        self._visible_after_seconds = visible_after_seconds
-        self._logs_after_seconds = logs_after_seconds
+        self.visible_after_seconds = visible_after_seconds
+        self.logs_after_seconds = logs_after_seconds
         self._changed = threading.Condition()
         self._executions: dict[str, MockExecution] = {}
         self._calls_by_name: Counter[tuple[str, str]] = Counter()
@@ -185,7 +186,7 @@ class MockPlatform:
 
     def written(self, execution: MockExecution) -> list[Output]:
         """What of its output can be read by now."""
-        return execution.written(self.clock.monotonic() - self._logs_after_seconds)
+        return execution.written(self.clock.monotonic() - self.logs_after_seconds)
 
     def stop(self, execution_id: str, grace_seconds: float) -> None:
         """Stop an execution and wait for its end."""
@@ -305,4 +306,4 @@ class MockPlatform:
     def _is_visible(self, execution: MockExecution) -> bool:
         age = self.clock.monotonic() - execution.created
         lost_after = execution.outcome.lost_after_seconds
-        return age >= self._visible_after_seconds and (lost_after is None or age < lost_after)
+        return age >= self.visible_after_seconds and (lost_after is None or age < lost_after)

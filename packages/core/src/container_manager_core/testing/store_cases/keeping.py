@@ -9,7 +9,7 @@ import pytest
 from container_manager_core.clock import VirtualClock
 from container_manager_core.errors import InvalidInput, NotFound
 from container_manager_core.failure import Failure, FailureKind
-from container_manager_core.job import Candidate, JobStatus, Route, Usage
+from container_manager_core.job import Candidate, Execution, Job, JobStatus, Route, Usage
 from container_manager_core.resources import Resources
 from container_manager_core.secrets import Secret, SecretForm
 from container_manager_core.store.protocol import JobQuery, JobStore
@@ -132,7 +132,8 @@ class KeepingCases(StoreKit):
         jobs = [self.job(clock, created_at=now + seconds(number // 3)) for number in range(10)]
         store.add_many(jobs)
         expected = sorted(jobs, key=lambda job: (job.created_at, job.id), reverse=True)
-        seen, before = [], None
+        seen: list[Job] = []
+        before = None
         while page := store.list(JobQuery(limit=4, before=before)):
             seen += page
             before = (page[-1].created_at, page[-1].id)
@@ -177,7 +178,7 @@ class KeepingCases(StoreKit):
 
     def test_every_attempt_stays_in_the_history(self, store: JobStore, clock: VirtualClock) -> None:
         self.add(store, clock)
-        attempts = []
+        attempts: list[Execution | None] = []
         for _ in range(3):
             (job,) = self.take(store)
             attempts.append(self.finish(store, clock, job, exit_code=len(attempts)).execution)

@@ -3,12 +3,14 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
 
 import attrs
 
 from container_manager_core import lifecycle
 from container_manager_core.clock import VirtualClock
-from container_manager_core.job import JobStatus
+from container_manager_core.job import Job, JobStatus
 from container_manager_core.store.protocol import Claim, JobStore, Record, RecordOutcome, Signals
 from container_manager_core.testing.store_kit import LEASE_SECONDS, StoreKit, ids, seconds
 
@@ -73,7 +75,7 @@ class LeasingCases(StoreKit):
     def test_a_claim_minds_its_hosts_and_jobs(self, store: JobStore, clock: VirtualClock) -> None:
         anywhere, one, two = (self.add(store, clock, requested_host=host)[0] for host in (None, "one", "two"))
 
-        def claimable(**claim: object) -> set[object]:
+        def claimable(**claim: Any) -> set[object]:
             taken = self.take(store, **claim)
             store.release("worker-1")
             return set(ids(taken))
@@ -195,7 +197,7 @@ class LeasingCases(StoreKit):
         """Who writes a job that nobody holds does so against the epoch that was read."""
         lost, won = self.add(store, clock, 2)
 
-        def cancelled(job: object) -> Record:
+        def cancelled(job: Job) -> Record:
             return Record(job=lifecycle.finished(job, JobStatus.CANCELLED, clock.now()), expect=JobStatus.PENDING)
 
         assert list(store.record_many([cancelled(won)])) == [STORED]
@@ -295,7 +297,7 @@ class LeasingCases(StoreKit):
         jobs = self.add(store, clock, 60)
         start = threading.Barrier(2)
 
-        def claim(place: tuple[JobStore, str]) -> list[object]:
+        def claim(place: tuple[JobStore, str]) -> list[UUID]:
             start.wait()
             return [job.id for _ in range(15) for job in self.take(*place, limit=3)]
 
