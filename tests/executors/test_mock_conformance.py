@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from container_manager_core.errors import PermanentError
+from container_manager_core.errors import PermanentError, TransientError
 from container_manager_core.executor import ExecutionRequest, Stream
 from container_manager_core.executors.mock import MOCK, MockOptions, MockPlatform, Outcome, Output
 from container_manager_core.failure import FailureKind
@@ -17,6 +17,7 @@ from container_manager_core.testing import (
     ChildTick,
     ExecutorConformance,
     Exit,
+    FaultInjector,
     Flood,
     Hoard,
     IgnoreTermination,
@@ -86,6 +87,26 @@ class Play:
                 yield Stream.STDOUT, (job.spec.working_directory or "/").encode()
 
 
+class Injector:
+    """Faults of the mock platform."""
+
+    def __init__(self, platform: MockPlatform) -> None:
+        self.platform = platform
+
+    def refuse(self, method: str, times: int) -> None:
+        self.platform.scripted_faults.add(method, TransientError("429: slow down"), times=times)
+
+    def lose_answer(self, method: str) -> None:
+        error = TransientError("the connection was cut", may_have_started=method == "launch_job")
+        self.platform.scripted_faults.add(method, error, accepted=True)
+
+    def hide_new(self, seconds: float) -> None:
+        self.platform.visible_after_seconds = seconds
+
+    def delay_output(self, seconds: float) -> None:
+        self.platform.logs_after_seconds = seconds
+
+
 class TestMock(ExecutorConformance):
     executor_type = MOCK
     play: ClassVar[Play] = Play()
@@ -98,6 +119,11 @@ class TestMock(ExecutorConformance):
     @pytest.fixture
     def options(self) -> Any:
         return MockOptions(platform=MockPlatform(outcome=self.play, images=[self.image]), memory_mib=4096)
+
+    @pytest.fixture
+    def faults(self, options: MockOptions) -> FaultInjector:
+        assert options.platform is not None
+        return Injector(options.platform)
 
     @pytest.fixture
     def unreachable_options(self) -> Any:

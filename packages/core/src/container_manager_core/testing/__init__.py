@@ -2,7 +2,7 @@
 
 import pytest
 
-for _suite in ("executor_kit", "executor_cases", "executors", "stores"):
+for _suite in ("executor_kit", "executor_cases", "executors", "store_kit", "store_cases", "stores"):
     pytest.register_assert_rewrite(f"{__name__}.{_suite}")
 
 from container_manager_core.executors.mock import MockOptions, MockPlatform, Outcome, Output  # noqa: E402
