@@ -76,6 +76,11 @@ def _run(arguments: Sequence[str]) -> int:
         return exits.INTERRUPTED
     except typer.Exit as error:
         return error.exit_code
+    except SystemExit as error:
+        # What typer makes of a closed pipe.
+        if isinstance(error.__context__, BrokenPipeError):
+            raise error.__context__ from None
+        raise
     return result if isinstance(result, int) else exits.OK
 
 
