@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from container_manager_core.cli import exits
-from container_manager_core.cli.errors import PROGRAM, Failed, UsageError, code_of, complain, discard, usage_sentence
+from container_manager_core.cli.errors import Failed, UsageError, code_of, usage_sentence
+from container_manager_core.cli.printing import PROGRAM, complain, discard
 from container_manager_core.errors import ContainerManagerError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {

@@ -1,11 +1,9 @@
-"""What every command shares: the configuration, the manager, and how data is printed."""
+"""What every command shares: the configuration and the manager."""
 
-import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,9 +28,3 @@ def config_path(context: typer.Context) -> Path | None:
     """The file that ``--config`` names."""
     path = context.find_root().params.get("config")
     return Path(path) if path else None
-
-
-def print_json(facts: Any) -> None:
-    """Print an array or object, indented, in ASCII."""
-    json.dump(facts, sys.stdout, indent=2)
-    sys.stdout.write("\n")

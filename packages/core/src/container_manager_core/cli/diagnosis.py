@@ -4,7 +4,8 @@ import attrs
 import typer
 
 from container_manager_core.cli import exits
-from container_manager_core.cli.context import AsJson, config_path, print_json
+from container_manager_core.cli.context import AsJson, config_path
+from container_manager_core.cli.printing import print_json
 from container_manager_core.doctor import Finding, diagnose, diagnose_plugins
 from container_manager_core.errors import ConfigurationError, StoreUnavailable
 from container_manager_core.plugins import Plugins

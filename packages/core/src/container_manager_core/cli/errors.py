@@ -1,14 +1,10 @@
 """What a person reads when a command cannot do what it was asked for."""
 
-import os
-import sys
-
 import typer
 
 from container_manager_core.cli import exits
+from container_manager_core.cli.printing import PROGRAM
 from container_manager_core.errors import ContainerManagerError, ExecutorError, IllegalTransition, InvalidInput
-
-PROGRAM = "container-manager"
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """A mistake in the arguments. Newer typer releases bring their own, older ones click's: this is either."""
@@ -21,15 +17,6 @@ class Failed(Exception):
         super().__init__(code, sentence)
         self.code = code
         self.sentence = sentence
-
-
-def complain(sentence: str) -> None:
-    """Say on stderr, in one line, what is wrong."""
-    line = " ".join(sentence.splitlines())
-    try:
-        print(f"{PROGRAM}: error: {line}", file=sys.stderr, flush=True)
-    except OSError:
-        discard(sys.stderr.fileno())
 
 
 def code_of(error: ContainerManagerError) -> int:
@@ -46,10 +33,3 @@ def usage_sentence(error: Exception, command: str) -> str:
         return f"{message}; an option of the container's own command stands after '--': {command} IMAGE -- COMMAND..."
     about = f"{PROGRAM} {command}".rstrip()
     return f"{message}; see {about} --help"
-
-
-def discard(descriptor: int) -> None:
-    """Send what is still written to a closed pipe nowhere, so that the interpreter's last flush cannot fail."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)

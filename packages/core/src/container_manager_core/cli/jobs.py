@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from container_manager_core.cli.context import AsJson, JobId, open_manager, print_json
+from container_manager_core.cli.context import AsJson, JobId, open_manager
+from container_manager_core.cli.printing import print_json
 from container_manager_core.errors import InvalidInput
 
 if TYPE_CHECKING:

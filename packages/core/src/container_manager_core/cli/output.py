@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from container_manager_core.cli.errors import PROGRAM, discard
+from container_manager_core.cli.printing import PROGRAM, discard
 from container_manager_core.executor import Stream
 
 

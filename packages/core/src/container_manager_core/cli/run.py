@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from container_manager_core.cli import exits
-from container_manager_core.cli.context import AsJson, open_manager, print_json
-from container_manager_core.cli.errors import Failed, complain
+from container_manager_core.cli.context import AsJson, open_manager
+from container_manager_core.cli.errors import Failed
+from container_manager_core.cli.printing import complain, print_json
 from container_manager_core.cli.specification import JobOptions, at_option, takes_job_options
 from container_manager_core.errors import ExecutorError, InvalidInput, StoreUnavailable
 

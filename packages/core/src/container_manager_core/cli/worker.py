@@ -9,7 +9,7 @@ import typer
 
 from container_manager_core.cli import exits
 from container_manager_core.cli.context import open_manager
-from container_manager_core.cli.errors import PROGRAM
+from container_manager_core.cli.printing import PROGRAM
 from container_manager_core.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
