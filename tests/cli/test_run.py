@@ -128,7 +128,9 @@ def test_a_retry_gives_the_output_of_each_attempt(command_line: CommandLine) -> 
 
 
 def test_a_store_that_cannot_be_written_ends_125(command_line: CommandLine) -> None:
-    command_line.configuration.write_text('store = "sqlite:////proc/nowhere/jobs.sqlite3"\n[hosts.here]\nexecutor = "process"\n')
+    command_line.configuration.write_text(
+        'store = "sqlite:////proc/nowhere/jobs.sqlite3"\n[hosts.here]\nexecutor = "process"\n'
+    )
     began = time.monotonic()
     result = command_line("run", *HERE, "image", "--", "true")
     assert result.code == 125

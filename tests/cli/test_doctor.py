@@ -1,0 +1,146 @@
+"""`doctor`, `hosts` and `executors`: what is there, and what is wrong with it."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from cli.conftest import CommandLine
+
+from container_manager_core.doctor import check_hosts
+from container_manager_core.executor import Health
+from support.engine import Engine
+
+
+def broken_plugin(folder: Path) -> str:
+    """A folder for PYTHONPATH with an installed distribution whose plugin cannot be imported."""
+    site = folder / "site"
+    information = site / "broken_executor-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-executor\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[container_manager]\nbroken = broken_executor\n")
+    (site / "broken_executor.py").write_text("import a_module_that_nobody_has\n")
+    return str(site)
+
+
+def test_everything_works(command_line: CommandLine) -> None:
+    result = command_line("doctor")
+    assert result.code == 0
+    assert str(command_line.configuration) in result.stdout
+    assert result.stdout.endswith("everything works\n")
+
+
+def test_hosts_that_do_not_answer_delay_nothing(command_line: CommandLine, engine: Engine) -> None:
+    """One host has no socket, two accept connections and never say a word."""
+    folder = command_line.folder
+    silent = socket.socket(socket.AF_UNIX)
+    silent.bind(str(folder / "silent.sock"))
+    silent.listen(16)
+    urls = {
+        "gone": f"unix://{folder}/gone.sock",
+        "mute": f"unix://{folder}/silent.sock",
+        "mute-too": f"unix://{folder}/silent.sock",
+        "good": engine.base_url,
+    }
+    tables = [f'[hosts.{name}]\nexecutor = "docker"\nconfig = {{base_url = "{url}"}}' for name, url in urls.items()]
+    command_line.configuration.write_text("\n".join(['store = "sqlite:///jobs.sqlite3"', *tables]))
+    began = time.monotonic()
+    result = command_line("doctor", "--json")
+    took = time.monotonic() - began
+    silent.close()
+    found = {finding["subject"]: finding for finding in result.json}
+    assert result.code == 1
+    assert found["host good"]["ok"]
+    assert found["store"]["ok"]
+    for name in ("gone", "mute", "mute-too"):
+        assert not found[f"host {name}"]["ok"]
+        assert found[f"host {name}"]["remedy"]
+    assert "gone.sock" in found["host gone"]["message"]
+    assert took < 5 + 6
+
+
+def test_a_broken_plugin_is_named_and_the_others_work(command_line: CommandLine, tmp_path: Path) -> None:
+    site = broken_plugin(tmp_path)
+    result = command_line("doctor", PYTHONPATH=site)
+    assert result.code == 1
+    assert "BAD plugin broken-executor: broken_executor cannot be imported" in result.stdout
+    assert "a_module_that_nobody_has" in result.stdout
+    assert "ok  host here" in result.stdout
+    listed = command_line("executors", PYTHONPATH=site)
+    assert listed.code == 0
+    assert "process  " in listed.stdout
+    assert "the plugin broken-executor cannot be used" in listed.stderr
+
+
+def test_a_broken_configuration_is_a_finding(command_line: CommandLine) -> None:
+    command_line.configuration.write_text('colour = "red"')
+    result = command_line("doctor")
+    assert result.code == 1
+    assert "BAD configuration: " in result.stdout
+    assert "the key 'colour' is unknown" in result.stdout
+    assert "ok  executor process" in result.stdout
+
+
+def test_an_unknown_executor_is_a_finding(command_line: CommandLine) -> None:
+    command_line.configuration.write_text('[hosts.cloud]\nexecutor = "cloudy"\n[hosts.here]\nexecutor = "process"\n')
+    result = command_line("doctor")
+    assert result.code == 1
+    assert "no executor is called 'cloudy'" in result.stdout
+    assert "pip install container-manager-cloudy" in result.stdout
+    assert "ok  host here" in result.stdout
+
+
+def test_a_store_that_cannot_be_used_is_a_finding(command_line: CommandLine) -> None:
+    command_line.configuration.write_text('store = "sqlite:////proc/nowhere/jobs.sqlite3"\n')
+    result = command_line("doctor")
+    assert result.code == 1
+    assert "BAD store: " in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_hosts(command_line: CommandLine) -> None:
+    (host,) = command_line("hosts", "--json", "--check").json
+    assert (host["name"], host["executor"], host["live_jobs"], host["health"]["ok"]) == ("here", "process", 0, True)
+    assert "here" in command_line("hosts").stdout
+
+
+def test_executors_import_no_sdk_and_nothing_that_is_not_needed(command_line: CommandLine) -> None:
+    """Found by asking the interpreter what it imported."""
+    result = command_line("executors", "--json", PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "container_manager_core.plugins" in imported
+    assert {name.partition(".")[0] for name in imported}.isdisjoint(
+        {"docker", "boto3", "google", "scaleway", "requests", "typer", "rich", "structlog", "cattrs", "cryptography"}
+    )
+    listed = {executor["name"]: executor for executor in result.json}
+    assert listed["process"]["distribution"] == "container-manager-core"
+    assert "isolation" in listed["docker"]["capabilities"]
+
+
+def test_executors_answers_soon(command_line: CommandLine) -> None:
+    """The best of some, as other work on the machine only ever adds; the bare interpreter's start is in it."""
+    command_line("executors")
+    times = []
+    for _ in range(7):
+        began = time.perf_counter()
+        command_line("executors")
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.3, times
+
+
+def test_an_executor_that_breaks_its_promise_hides_no_other_host() -> None:
+    def check(name: str) -> Health:
+        if name == "bad":
+            raise RuntimeError("a stranger's bug")
+        return Health(ok=True, message="fine")
+
+    healths = check_hosts(["bad", "good"], check)
+    assert healths["good"].ok
+    assert "a stranger's bug" in healths["bad"].message
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], [], ["run", "--help"]])
+def test_the_program_says_what_it_is(command_line: CommandLine, words: list[str]) -> None:
+    result = command_line(*words)
+    assert (result.code, result.stderr) == (0, "")
+    assert "container-manager" in result.stdout
