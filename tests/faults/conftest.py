@@ -1,0 +1,10 @@
+"""Options of the fault suite."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults")
+    group.addoption("--storm-jobs", type=int, default=24, help="jobs in a storm of kills (the long run: 200)")
+    group.addoption("--storm-kills", type=int, default=16, help="workers killed in it (the long run: 200)")
+    group.addoption("--storm-seed", type=int, default=1, help="seed of the storm")
