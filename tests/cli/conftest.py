@@ -41,7 +41,10 @@ class CommandLine:
         self.configuration = folder / "container-manager.toml"
         self.configuration.write_text(configuration)
         self.environment: Mapping[str, str] = {
-            name: value for name, value in os.environ.items() if not name.startswith("CONTAINER_MANAGER_")
+            # What a developer's shell says to Python, such as not to buffer, would hide mistakes.
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("CONTAINER_MANAGER_") and name not in ("PYTHONUNBUFFERED", "PYTHONWARNINGS")
         } | {"XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "settings"), "COLUMNS": "80"}
 
     def __call__(self, *arguments: str, seconds: float = 90, **changes: str) -> Result:

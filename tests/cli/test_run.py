@@ -92,11 +92,20 @@ def test_a_reader_that_goes_away_stops_the_job(command_line: CommandLine) -> Non
     assert job["status"] == "cancelled"
 
 
-def test_a_closed_pipe_after_a_table_gives_no_traceback(command_line: CommandLine) -> None:
+@pytest.mark.parametrize("arguments", [["executors"], ["list"], ["list", "--json"], ["hosts"], ["--help"]])
+@pytest.mark.parametrize("buffering", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_a_closed_pipe_gives_no_traceback(
+    command_line: CommandLine, arguments: list[str], buffering: dict[str, str]
+) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     listing = subprocess.run(
-        [*PROGRAM, "executors"], stdout=write_end, stderr=subprocess.PIPE, cwd=command_line.folder, timeout=60
+        [*PROGRAM, *arguments],
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        cwd=command_line.folder,
+        timeout=60,
+        env={**command_line.environment, **buffering},
     )
     os.close(write_end)
     assert (listing.returncode, listing.stderr) == (141, b"")
