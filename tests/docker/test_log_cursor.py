@@ -29,6 +29,7 @@ class FakeLog:
 
     def __init__(self, messages: list[Message]) -> None:
         self.messages = messages
+        self.written = {1: b"", 2: b""}
 
     def read(self, text: str, limit: int, piece: int, end: int) -> Iterator[LogPage]:
         """Pages of the first ``end`` messages, from a cursor on."""
@@ -44,20 +45,18 @@ class FakeLog:
 
 @st.composite
 def logs(draw: st.DrawFn) -> FakeLog:
-    """Lines and pieces of long lines on two streams; one stream may be written late, by up to seconds."""
-    clocks = {1: START, 2: START}
+    """Lines and pieces of long lines, mixed; a message may be written late, by up to seconds."""
+    stamps, is_open = {1: START, 2: START}, {1: False, 2: False}
     now, messages = START, []
-    for _ in range(draw(st.integers(0, 25))):
+    for _ in range(draw(st.integers(0, 30))):
         stream = draw(st.sampled_from((1, 2)))
         now += draw(st.sampled_from((0, 1, 1_000, SECOND, 8 * SECOND, 100 * SECOND)))
         late = draw(st.sampled_from((0, 0, 1, SECOND, 9 * SECOND)))
-        timestamp = max(clocks[stream], now - late)
-        clocks[stream] = timestamp
-        parts = draw(
-            st.lists(st.binary(min_size=1, max_size=12).map(lambda data: data.replace(b"\n", b"x")), max_size=3)
-        )
-        messages += [(stream, timestamp, part) for part in parts]
-        messages.append((stream, timestamp, b"\n"))
+        if not is_open[stream]:
+            stamps[stream] = max(stamps[stream], now - late)
+        is_open[stream] = draw(st.booleans())
+        data = draw(st.binary(min_size=1, max_size=12)).replace(b"\n", b"x")
+        messages.append((stream, stamps[stream], data if is_open[stream] else data + b"\n"))
     return FakeLog(messages)
 
 
@@ -77,6 +76,37 @@ def test_any_split_of_reads_gives_the_same_bytes(log: FakeLog, data: st.DataObje
                 break
     assert out == log.stream(1)
     assert err == log.stream(2)
+
+
+@st.composite
+def long_lines(draw: st.DrawFn) -> FakeLog:
+    """Lines of any length as an engine's driver `local` keeps them; an older one loses the end of the long ones."""
+    loses, now = draw(st.booleans()), START
+    log = FakeLog([])
+    for _ in range(draw(st.integers(0, 8))):
+        stream, length = draw(st.sampled_from((1, 2))), draw(st.sampled_from((0, 5, 16_383, 16_384, 16_400, 40_000)))
+        now += 1
+        line = bytes([97 + len(log.messages) % 26]) * length
+        parts = [line[i : i + 16_384] for i in range(0, length + 1, 16_384)]
+        parts[-1] += b"" if loses and len(parts) > 1 else b"\n"
+        log.messages += [(stream, now, part) for part in parts]
+        log.written[stream] += line + b"\n"
+    for stream in (1, 2):
+        log.messages.append((stream, now + 1, b"end"))
+        log.written[stream] += b"end"
+    return log
+
+
+@settings(max_examples=60, deadline=None)
+@given(log=long_lines(), limits=st.lists(st.sampled_from((1, 100, 16_384, 16_385, 50_000)), min_size=1, max_size=8))
+def test_line_ends_that_an_engine_loses_are_put_back_wherever_reading_is_split(log: FakeLog, limits: list[int]) -> None:
+    out, err, text, more = b"", b"", "", True
+    while more:
+        limits = limits[1:] + limits[:1] if limits[0] > 1 else [*limits[1:], 20_000]
+        page = next(log.read(text, limits[0], 4096, len(log.messages)))
+        out, err, text, more = out + page.stdout, err + page.stderr, page.cursor, page.more
+    assert out == log.written[1]
+    assert err == log.written[2]
 
 
 @settings(deadline=None)
@@ -104,7 +134,7 @@ def test_a_silent_stream_does_not_make_reading_begin_far_back() -> None:
     assert Cursor.parse(page.cursor).since == f"{START // SECOND}.000000000"
 
 
-@given(st.builds(Cursor, *[st.builds(Position, *[st.integers(0, 10**19)] * 2, st.booleans())] * 2))
+@given(st.builds(Cursor, *[st.builds(Position, *[st.integers(0, 10**19)] * 2, st.booleans(), st.booleans())] * 2))
 def test_a_cursor_is_its_text(cursor: Cursor) -> None:
     assert Cursor.parse(str(cursor)) == cursor
 

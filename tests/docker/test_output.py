@@ -78,3 +78,19 @@ def test_reading_breaks_off_with_a_cursor_that_goes_on(executor: Any, prepare: A
     pages.close()
     rest = b"".join(page.stdout for page in executor.read_pages(launch.execution_id, first.cursor))
     assert first.stdout + rest == b"x" * 3_000_000
+
+
+def test_the_ends_of_long_lines_are_there(executor: Any, prepare: Any, wait: Any) -> None:
+    """Some engines lose them; live and afterwards."""
+    line = "head -c $n /dev/zero | tr '\\0' x; sleep 0.1; echo; sleep 0.1"
+    script = f"for n in 20000 32768 16383; do {line}; done; echo end"
+    launch = executor.launch_job(prepare("sh", "-c", script))
+    live, cursor, ended = b"", "", False
+    while True:
+        page = executor.read_logs(launch.execution_id, cursor, limit=7000)
+        live, cursor = live + page.stdout, page.cursor
+        if ended and not page.more:
+            break
+        ended = executor.check_status(launch.execution_id).has_ended
+    assert live == b"".join(b"x" * n + b"\n" for n in (20_000, 32_768, 16_383)) + b"end\n"
+    assert executor.get_logs(launch.execution_id).stdout == live

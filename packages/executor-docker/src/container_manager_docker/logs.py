@@ -4,6 +4,10 @@ The engine sends frames: one byte for the stream, three of padding, four for the
 timestamp, a space and the data. A message over 16 KiB comes in several frames that all carry
 the time of the first, so a time alone does not tell where to go on: a position is a time and how
 many bytes from that time on were taken.
+
+The driver `local` of older engines (seen with 20.10) loses the line end of a message that came in several
+frames. It is put back as soon as the stream's next message shows that the line was ended. For
+a stream's very last line, over 16 KiB long, such an engine does not tell; it is left without.
 """
 
 import re
@@ -16,9 +20,10 @@ from container_manager_core.errors import InvalidInput, TransientError
 from container_manager_core.executor import LogChunk, LogPage, Stream
 
 _HEADER = 8
+_FULL_FRAME = 16_384
 _STREAMS = {0: Stream.STDOUT, 1: Stream.STDOUT, 2: Stream.STDERR}
 _ENGINE_ERROR = 3
-_POSITION = re.compile(r"([0-9]{1,20})\+([0-9]{1,20})(~?)")
+_POSITION = re.compile(r"([0-9]{1,20})\+([0-9]{1,20})(\^?)(~?)")
 _TIME = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d*))?(Z|[+-]\d\d:\d\d)")
 _NANOSECONDS = 1_000_000_000
 _SETTLED = 10 * _NANOSECONDS
@@ -34,19 +39,25 @@ class Position:
         since: nanoseconds since 1970; everything older was taken.
         taken: bytes taken of what is not older.
         unfinished: whether the last byte was no line end, so that more may come with an old time.
+        restored: whether what was taken begins with a line end that the engine had lost.
     """
 
     since: int = 0
     taken: int = 0
     unfinished: bool = False
+    restored: bool = False
 
-    def after(self, timestamp: int, data: bytes) -> "Position":
-        """The position behind data of that time."""
+    def lacks_line_end(self, timestamp: int) -> bool:
+        """Whether a message of that time shows that the engine lost the end of the line before."""
+        return timestamp > self.since and self.unfinished and self.taken >= _FULL_FRAME
+
+    def after(self, timestamp: int, data: bytes, restored: bool) -> "Position":
+        """The position behind data of that time; ``restored`` if the first of that time."""
         unfinished = not data.endswith(b"\n")
         if timestamp > self.since:
-            return Position(timestamp, len(data), unfinished)
+            return Position(timestamp, len(data), unfinished, restored)
         if timestamp == self.since:
-            return Position(timestamp, self.taken + len(data), unfinished)
+            return Position(timestamp, self.taken + len(data), unfinished, self.restored)
         return attrs.evolve(self, unfinished=unfinished)
 
 
@@ -66,16 +77,21 @@ class Cursor:
         """
         if not text:
             return cls()
-        matches = [_POSITION.fullmatch(part) for part in text.split("/")]
-        if len(matches) != 2 or None in matches:
+        positions = [
+            Position(int(match[1]), int(match[2]), unfinished=bool(match[4]), restored=bool(match[3]))
+            for match in map(_POSITION.fullmatch, text.split("/"))
+            if match is not None
+        ]
+        if len(positions) != 2 or text.count("/") != 1:
             raise InvalidInput("cursor", f"{text!r} is no cursor of the Docker executor", "use one that it gave")
-        return cls(*(Position(int(match[1]), int(match[2]), bool(match[3])) for match in matches if match))
+        return cls(*positions)
 
     def __str__(self) -> str:
         if self == Cursor():
             return ""
         return "/".join(
-            f"{position.since}+{position.taken}{'~' * position.unfinished}" for position in (self.stdout, self.stderr)
+            f"{position.since}+{position.taken}{'^' * position.restored}{'~' * position.unfinished}"
+            for position in (self.stdout, self.stderr)
         )
 
     @property
@@ -165,13 +181,14 @@ def pages(pieces: Iterable[bytes], cursor: Cursor, limit: int) -> Iterator[LogPa
     positions = {Stream.STDOUT: cursor.stdout, Stream.STDERR: cursor.stderr}
     page = _Page()
     for stream, timestamp, fresh in _fresh(pieces, cursor):
-        data = fresh
+        restored = positions[stream].lacks_line_end(timestamp)
+        data = b"\n" + fresh if restored else fresh
         while data:
             part, data = data, b""
             if page.size + len(part) > limit:
                 part, data = part[: limit - page.size], part[limit - page.size :]
             page.add(stream, part)
-            positions[stream] = positions[stream].after(timestamp, part)
+            positions[stream] = positions[stream].after(timestamp, part, restored)
             if page.size >= limit:
                 yield page.finish(Cursor(positions[Stream.STDOUT], positions[Stream.STDERR]), more=True)
                 page = _Page()
@@ -181,6 +198,7 @@ def pages(pieces: Iterable[bytes], cursor: Cursor, limit: int) -> Iterator[LogPa
 def _fresh(pieces: Iterable[bytes], cursor: Cursor) -> Iterator[tuple[Stream, int, bytes]]:
     """What was not taken yet: stream, time and data."""
     since = {Stream.STDOUT: cursor.stdout.since, Stream.STDERR: cursor.stderr.since}
+    restored = {Stream.STDOUT: cursor.stdout.restored, Stream.STDERR: cursor.stderr.restored}
     skip = {Stream.STDOUT: cursor.stdout.taken, Stream.STDERR: cursor.stderr.taken}
     clock = TimestampReader()
     for number, payload in frames(pieces):
@@ -191,6 +209,11 @@ def _fresh(pieces: Iterable[bytes], cursor: Cursor) -> Iterator[tuple[Stream, in
         timestamp = clock.read(text)
         if timestamp < since[stream]:
             continue
+        if not data:
+            data = b"\n"  # the engine sends nothing for a message's last frame when it lost the line end in it
+        if restored[stream]:
+            restored[stream] = False
+            data = b"\n" + data
         if skip[stream]:
             skipped = min(skip[stream], len(data))
             skip[stream] -= skipped
