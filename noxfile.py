@@ -75,6 +75,8 @@ def _editable(*folders: Path) -> list[str]:
 
 
 PYTHONS = _found_pythons()
+LESS = ["--ignore=tests/faults", "--ignore=tests/project"]
+"""Left out where neither the oldest nor the newest Python runs the tests: what hardly depends on versions."""
 
 
 @nox.session
@@ -147,7 +149,8 @@ def _wheel_of(package: Path, dist: Path) -> Path:
 def tests(session: nox.Session) -> None:
     """The tests, on a real engine: the one that answers, or one that is installed and started for them."""
     session.install(*_group("test"), *_editable(*PACKAGES))
-    session.run("pytest", *session.posargs)
+    everything = session.python in (PYTHONS[0], PYTHONS[-1])
+    session.run("pytest", *(session.posargs or ([] if everything else LESS)))
 
 
 @nox.session(python=PYTHONS[0])
@@ -164,7 +167,14 @@ def lowest(session: nox.Session) -> None:
         *("--python", session.virtualenv.location, "--output-file", str(floors), str(wanted)),
     )
     session.install("--requirement", str(floors), *_group("test"), *packages)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or LESS))
+
+
+@nox.session
+def storm(session: nox.Session) -> None:
+    """The long run of the fault suite: 200 jobs, 200 killed workers, and more of everything."""
+    session.install(*_group("test"), *_editable(*PACKAGES))
+    session.run("pytest", "tests/faults", "--storm-jobs=200", "--storm-kills=200", *session.posargs)
 
 
 @nox.session
