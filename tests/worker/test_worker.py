@@ -195,6 +195,22 @@ def test_a_job_that_waited_too_long_ends_as_timeout_without_an_attempt() -> None
     assert "waited longer than its limit of 30 s" in str(job.failure)
 
 
+def test_all_that_waited_too_long_end_in_time_however_many_wait() -> None:
+    world = Simulation(Host(name="mock", executor="mock", max_concurrent_jobs=1), outcome=FOREVER)
+    world.submit(timeout_seconds=1000)
+    waiting = [world.submit(queue_timeout_seconds=30, priority=number) for number in range(90)]
+    world.run(world.worker(), seconds=40)
+    assert {world.job(job_id).status for job_id in waiting} == {JobStatus.TIMEOUT}
+
+
+def test_the_wait_of_a_scheduled_job_counts_from_its_time() -> None:
+    world = Simulation()
+    due = world.clock.now() + timedelta(seconds=100)
+    job_id = world.submit(scheduled_at=due, queue_timeout_seconds=30)
+    world.run(world.worker())
+    assert world.job(job_id).status is JobStatus.COMPLETED
+
+
 def test_a_launch_that_takes_too_long_ends_as_timeout() -> None:
     world = Simulation()
     world.platform.scripted_faults.add("launch_job", TransientError("?", may_have_started=True), times=1000)

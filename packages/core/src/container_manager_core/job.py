@@ -1,7 +1,7 @@
 """A job and its executions."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -208,6 +208,15 @@ class Job:
     def executor(self) -> str | None:
         """The executor of the latest attempt; before the first, the one that was preferred."""
         return self.execution.executor if self.execution else self.preferred_executor
+
+    @property
+    def queue_deadline(self) -> datetime | None:
+        """When a job that is pending and not yet tried has waited for too long; None when it may wait."""
+        limit = self.spec.queue_timeout_seconds
+        tried = self.execution is not None and self.execution.created_at >= self.queued_at
+        if limit is None or tried or self.status is not JobStatus.PENDING:
+            return None
+        return max(self.queued_at, self.scheduled_at or self.queued_at) + timedelta(seconds=limit)
 
     @property
     def needs_attention(self) -> bool:

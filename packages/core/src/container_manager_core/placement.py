@@ -174,12 +174,10 @@ def _why_not_at_all(job: Job, now: datetime) -> Failure | None:
     """Why a pending job is not to be started any more."""
     if job.cancel_requested_at is not None:
         return Failure(kind=FailureKind.CANCELLED, message="somebody asked for it to be stopped")
-    limit = job.spec.queue_timeout_seconds
-    waited = (now - job.queued_at).total_seconds()
-    if limit is None or waited <= limit or (job.execution and job.execution.created_at >= job.queued_at):
+    if job.queue_deadline is None or now < job.queue_deadline:
         return None
     return Failure(
         kind=FailureKind.TIMEOUT,
-        message=f"it waited longer than its limit of {limit:g} s for a first start",
+        message=f"it waited longer than its limit of {job.spec.queue_timeout_seconds:g} s for a first start",
         hint="raise the queue timeout, or add hosts",
     )

@@ -61,6 +61,10 @@ class _Entry:
         return job.worker is None and (due <= now or job.cancel_requested_at is not None)
 
 
+def _is_overdue(job: Job, now: datetime) -> bool:
+    return job.queue_deadline is not None and job.queue_deadline <= now
+
+
 class MemoryStore:
     """A store in memory. Safe for several threads of one process; gone when the process ends.
 
@@ -137,7 +141,9 @@ class MemoryStore:
                 self._give_back(worker)
             if claim.worker not in self._workers:
                 return []
-            taken = [*self._orphans(claim), *self._ready(claim, now)]
+            overdue = self._overdue(claim, now)
+            ready = [entry for entry in self._ready(claim, now) if entry not in overdue]
+            taken = [*self._orphans(claim), *overdue, *ready]
             for entry in taken:
                 self._put(entry, attrs.evolve(entry.job, worker=claim.worker, epoch=entry.job.epoch + 1))
             return [entry.job for entry in taken]
@@ -239,6 +245,13 @@ class MemoryStore:
         if claim.only_hosts is not None:
             entries = [entry for entry in entries if entry.job.host in claim.only_hosts]
         return sorted(entries, key=lambda entry: (entry.job.created_at, entry.number))
+
+    def _overdue(self, claim: Claim, now: datetime) -> Sequence[_Entry]:
+        entries = [self._entries[job_id] for job_id in self._pending - self._attention if _is_among(job_id, claim)]
+        entries = [entry for entry in entries if entry.job.worker is None and _is_overdue(entry.job, now)]
+        if claim.only_hosts is not None:
+            entries = [entry for entry in entries if entry.job.requested_host in claim.only_hosts]
+        return sorted(entries, key=lambda entry: (entry.job.queue_deadline, entry.number))
 
     def _ready(self, claim: Claim, now: datetime) -> Sequence[_Entry]:
         if not claim.pending or claim.limit <= 0:

@@ -185,8 +185,9 @@ class JobStore(Protocol):
 
         A worker whose lease has run out loses all its jobs at the next claim of anybody; one that has
         no heartbeat gets nothing. First jobs that need attention and are in nobody's hands, the oldest
-        first, beyond the limit; then pending ones that are due, highest priority first, then the oldest.
-        A pending job whose cancellation was asked for is due at once.
+        first, beyond the limit; then pending ones past their `Job.queue_deadline`, so that somebody ends them,
+        beyond the limit too and whether or not there is room; then pending ones that are due, highest
+        priority first, then the oldest. A pending job whose cancellation was asked for is due at once.
         """
         ...
 

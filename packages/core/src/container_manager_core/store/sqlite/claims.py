@@ -12,6 +12,7 @@ from container_manager_core.store.sqlite import rows
 _ORPHANED = "attention = 1 AND worker IS NULL"
 _READY = "status = 'pending' AND worker IS NULL AND due_at IS NULL AND attention = 0"
 _NOT_DUE = "status = 'pending' AND worker IS NULL AND due_at IS NOT NULL AND attention = 0"
+_OVERDUE = "status = 'pending' AND worker IS NULL AND overdue_at IS NOT NULL AND attention = 0"
 _WORKER, _EPOCH = 8, 9
 _DUE_AT_ONCE = 10_000
 
@@ -26,10 +27,11 @@ def take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Sequenc
         return []
     if frozenset() in (claim.only_jobs, claim.only_hosts):
         return []
-    taken = _orphans(connection, claim)
+    taken = _orphans(connection, claim) + _overdue(connection, claim, moment)
     if claim.pending and claim.limit > 0:
         _make_due(connection, moment)
-        taken += _ready(connection, claim)
+        known = {row[-1] for row in taken}
+        taken += [row for row in _ready(connection, claim) if row[-1] not in known]
     connection.executemany(
         "UPDATE jobs SET worker = ?, epoch = epoch + 1 WHERE number = ?", [(holder, row[-1]) for row in taken]
     )
@@ -61,6 +63,15 @@ def _orphans(connection: sqlite3.Connection, claim: Claim) -> list[Sequence[Any]
         f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {_index(claim, 'jobs_orphaned')}"
         f" WHERE {_ORPHANED}{conditions} ORDER BY created_at, number",
         values,
+    ).fetchall()
+
+
+def _overdue(connection: sqlite3.Connection, claim: Claim, now: int | None) -> list[Sequence[Any]]:
+    conditions, values = _wanted(claim, "requested_host")
+    return connection.execute(
+        f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {_index(claim, 'jobs_overdue')}"
+        f" WHERE {_OVERDUE} AND overdue_at <= ?{conditions} ORDER BY overdue_at, number LIMIT ?",
+        [now, *values, _DUE_AT_ONCE],
     ).fetchall()
 
 

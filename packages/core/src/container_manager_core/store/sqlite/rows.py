@@ -15,12 +15,12 @@ from container_manager_core.serialising import from_json, from_plain, plain_to_j
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-INSERT = """INSERT INTO jobs (name, status, priority, due_at, finished_at, requested_host, host, attempt, attention,
-    worker, epoch, facts, execution, id, created_at, cancel_requested_at, spec)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+INSERT = """INSERT INTO jobs (name, status, priority, due_at, overdue_at, finished_at, requested_host,
+    host, attempt, attention, worker, epoch, facts, execution, id, created_at, cancel_requested_at, spec)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
-UPDATE = """UPDATE jobs SET name = ?, status = ?, priority = ?, due_at = ?, finished_at = ?, requested_host = ?,
-    host = ?, attempt = ?, attention = ?, worker = ?, epoch = ?, facts = ?, execution = ?, cancel_requested_at = ?
+UPDATE = """UPDATE jobs SET name = ?, status = ?, priority = ?, due_at = ?, overdue_at = ?, finished_at = ?,
+    requested_host = ?, host = ?, attempt = ?, attention = ?, worker = ?, epoch = ?, facts = ?, execution = ?, cancel_requested_at = ?
     WHERE number = ?"""
 
 COLUMNS = """id, name, status, priority, created_at, finished_at, requested_host, attempt, worker, epoch,
@@ -68,6 +68,7 @@ def changing_columns(job: Job, *, worker: str | None, is_cancelled: bool) -> tup
         job.status.value,
         job.priority,
         None if is_cancelled else _due_at(job),
+        microseconds(job.queue_deadline),
         microseconds(job.finished_at),
         text(job.requested_host),
         text(job.host),

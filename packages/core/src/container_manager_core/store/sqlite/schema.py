@@ -9,7 +9,8 @@ APPLICATION_ID = 0x434D_4A53
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        # Times are microseconds since 1970 UTC. `due_at` is set while a pending job has to wait for a time.
+        # Times are microseconds since 1970 UTC. `due_at` is set while a pending job has to wait for a time,
+        # `overdue_at` while it may not wait for ever.
         """CREATE TABLE jobs (
             number INTEGER PRIMARY KEY,
             id BLOB NOT NULL,
@@ -18,6 +19,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             priority INTEGER NOT NULL,
             created_at INTEGER NOT NULL,
             due_at INTEGER,
+            overdue_at INTEGER,
             finished_at INTEGER,
             requested_host TEXT,
             host TEXT,
@@ -38,6 +40,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             WHERE status = 'pending' AND worker IS NULL AND due_at IS NULL AND attention = 0""",
         """CREATE INDEX jobs_not_due ON jobs (due_at)
             WHERE status = 'pending' AND worker IS NULL AND due_at IS NOT NULL AND attention = 0""",
+        """CREATE INDEX jobs_overdue ON jobs (overdue_at)
+            WHERE status = 'pending' AND worker IS NULL AND overdue_at IS NOT NULL AND attention = 0""",
         "CREATE INDEX jobs_orphaned ON jobs (created_at, host) WHERE attention = 1 AND worker IS NULL",
         "CREATE INDEX jobs_leased ON jobs (worker) WHERE worker IS NOT NULL",
         """CREATE INDEX jobs_marked ON jobs (worker)

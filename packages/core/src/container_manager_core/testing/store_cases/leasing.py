@@ -62,6 +62,18 @@ class LeasingCases(StoreKit):
         clock.advance(10)
         assert ids(self.take(store)) == [urgent.id, scheduled.id, ready.id]
 
+    def test_a_job_that_waited_too_long_is_taken_beyond_the_limit(self, store: JobStore, clock: VirtualClock) -> None:
+        """So that somebody ends it, although there is no room for it."""
+        spec = {"queue_timeout_seconds": 10}
+        scheduled = self.job(clock, spec=spec, priority=0, scheduled_at=clock.now() + seconds(15))
+        impatient = self.job(clock, spec=spec, priority=0, requested_host="full")
+        patient = self.job(clock, priority=90)
+        store.add_many([scheduled, impatient, patient])
+        clock.advance(11)
+        assert ids(self.take(store, limit=0, pending=False, avoid_hosts=frozenset({"full"}))) == [impatient.id]
+        clock.advance(15)
+        assert ids(self.take(store, limit=1)) == [scheduled.id, patient.id]
+
     def test_a_cancelled_job_does_not_wait_for_its_time(self, store: JobStore, clock: VirtualClock) -> None:
         job = self.job(clock, scheduled_at=clock.now() + seconds(1000))
         store.add_many([job])
