@@ -197,7 +197,7 @@ def test_a_job_that_waited_too_long_ends_as_timeout_without_an_attempt() -> None
 
 def test_all_that_waited_too_long_end_in_time_however_many_wait() -> None:
     world = Simulation(Host(name="mock", executor="mock", max_concurrent_jobs=1), outcome=FOREVER)
-    world.submit(timeout_seconds=1000)
+    world.submit(timeout_seconds=1000, priority=100)
     waiting = [world.submit(queue_timeout_seconds=30, priority=number) for number in range(90)]
     world.run(world.worker(), seconds=40)
     assert {world.job(job_id).status for job_id in waiting} == {JobStatus.TIMEOUT}

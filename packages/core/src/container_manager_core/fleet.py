@@ -25,7 +25,7 @@ class HostState:
     further one after twice the time, up to half a minute.
 
     Attributes:
-        failures: failed calls and checks in a row.
+        failures: failed checks in a row, the call counted that failed first.
         check_at: monotonic time of the next check, while there are failures.
         problem: what the latest failure said.
     """
@@ -119,11 +119,21 @@ class Fleet:
             self._states.pop(name, None)
 
     def note_failure(self, name: str, problem: str) -> HostState:
-        """A call was not answered: the host is left alone until a check succeeds."""
+        """A call was not answered: the host is left alone until a check succeeds.
+
+        What fails before that check is due belongs to the same outage and does not put it off: a host with
+        many jobs would otherwise be asked again half a minute late.
+        """
+        now = self._clock.monotonic()
         with self._lock:
-            failures = self._states.get(name, HostState()).failures + 1
+            before = self._states.get(name, HostState())
+            if now < before.check_at:
+                state = attrs.evolve(before, problem=problem)
+                self._states[name] = state
+                return state
+            failures = before.failures + 1
             rest = min(FIRST_REST_SECONDS * 2 ** min(failures - 1, 16), LONGEST_REST_SECONDS)
-            state = HostState(failures=failures, check_at=self._clock.monotonic() + rest, problem=problem)
+            state = HostState(failures=failures, check_at=now + rest, problem=problem)
             self._states[name] = state
             return state
 

@@ -20,8 +20,8 @@ INSERT = """INSERT INTO jobs (name, status, priority, due_at, overdue_at, finish
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 UPDATE = """UPDATE jobs SET name = ?, status = ?, priority = ?, due_at = ?, overdue_at = ?, finished_at = ?,
-    requested_host = ?, host = ?, attempt = ?, attention = ?, worker = ?, epoch = ?, facts = ?, execution = ?, cancel_requested_at = ?
-    WHERE number = ?"""
+    requested_host = ?, host = ?, attempt = ?, attention = ?, worker = ?, epoch = ?, facts = ?, execution = ?,
+    cancel_requested_at = ? WHERE number = ?"""
 
 COLUMNS = """id, name, status, priority, created_at, finished_at, requested_host, attempt, worker, epoch,
     cancel_requested_at, spec, facts, execution"""
