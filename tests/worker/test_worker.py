@@ -279,6 +279,19 @@ def test_a_dead_host_does_not_delay_jobs_of_another() -> None:
     assert {world.job(job_id).host for job_id in jobs} == {"good"}
 
 
+def test_jobs_that_hang_on_a_dead_host_do_not_keep_the_others_from_starting() -> None:
+    """They run there, or may: they stay in the worker's hands, but leave its places to others."""
+    world = Simulation(Host(name="dead", executor="mock"), Host(name="good", executor="mock"), outcome=FOREVER)
+    stuck = [world.submit(host="dead") for _ in range(10)]
+    worker = world.worker()
+    world.run(worker, seconds=3)
+    world.platforms["dead"].is_reachable = False
+    late = world.submit(host="good")
+    world.run(worker, seconds=10)
+    assert world.job(late).status is JobStatus.RUNNING
+    assert {world.job(job_id).status for job_id in stuck} == {JobStatus.RUNNING}
+
+
 def test_weights_share_the_load_in_proportion() -> None:
     world = Simulation(Host(name="big", executor="mock", weight=200), Host(name="small", executor="mock", weight=100))
     for _ in range(90):

@@ -21,7 +21,7 @@ class WorkerSettings:
     """How a worker works.
 
     Attributes:
-        max_concurrent_jobs: most jobs of one worker at once, over all hosts.
+        max_concurrent_jobs: most jobs of one worker at once, over all hosts that answer.
         poll_interval_seconds: longest time between two looks at the store and the platforms;
             events wake the worker earlier.
         lease_seconds: how long a worker that stopped answering keeps its jobs.

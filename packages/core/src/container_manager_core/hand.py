@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -78,9 +78,12 @@ class Hand:
         else:
             held.ended = True
 
-    def working(self) -> int:
-        """How many take up one of the worker's places."""
-        return sum(held.works for held in self._held.values())
+    def working(self, is_usable: Callable[[str], bool]) -> int:
+        """How many take up one of the worker's places.
+
+        A job on a host that does not answer takes up none: it would keep jobs from the other hosts.
+        """
+        return sum(held.works and is_usable(held.host) for held in self._held.values())
 
     def running_on(self, host: str) -> list[str]:
         """The ids of the executions that run on a host."""

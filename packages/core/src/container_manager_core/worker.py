@@ -168,7 +168,7 @@ class Worker:
         if self._unsure:
             self._take(self._placement.take_back(lambda job_id: self._hand.get(job_id) is not None))
             self._unsure = False
-        room = self._settings.max_concurrent_jobs - self._hand.working()
+        room = self._settings.max_concurrent_jobs - self._hand.working(lambda host: self._fleet.state(host).usable)
         taken = self._placement.take_on(room, thorough)
         self._idle = taken.idle
         self._take(taken)
