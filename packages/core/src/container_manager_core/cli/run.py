@@ -1,6 +1,7 @@
 """``run`` and ``submit``."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -56,7 +57,7 @@ def _run(context: typer.Context, options: JobOptions, as_json: bool) -> int:
     from container_manager_core.cli.output import LiveOutput
 
     spec = options.spec()
-    configure("error")
+    configure("warning" if sys.stderr.isatty() else "error")
     output = LiveOutput(stdout_to_stderr=as_json)
     with open_manager(context) as manager, _signals_interrupt() as signals:
         try:
