@@ -25,7 +25,7 @@ class HostState:
     further one after twice the time, up to half a minute.
 
     Attributes:
-        failures: failed checks in a row, the call counted that failed first.
+        failures: failed checks in a row, and the failed call before them.
         check_at: monotonic time of the next check, while there are failures.
         problem: what the latest failure said.
     """
@@ -121,19 +121,20 @@ class Fleet:
     def note_failure(self, name: str, problem: str) -> HostState:
         """A call was not answered: the host is left alone until a check succeeds.
 
-        What fails before that check is due belongs to the same outage and does not put it off: a host with
-        many jobs would otherwise be asked again half a minute late.
+        Once a host counts as failed, further calls do not put its next check off: a host with many jobs
+        would otherwise be asked again half a minute after it is back.
         """
-        now = self._clock.monotonic()
+        return self._note_failure(name, problem, checked=False)
+
+    def _note_failure(self, name: str, problem: str, *, checked: bool) -> HostState:
         with self._lock:
             before = self._states.get(name, HostState())
-            if now < before.check_at:
+            if before.failures and not checked:
                 state = attrs.evolve(before, problem=problem)
-                self._states[name] = state
-                return state
-            failures = before.failures + 1
-            rest = min(FIRST_REST_SECONDS * 2 ** min(failures - 1, 16), LONGEST_REST_SECONDS)
-            state = HostState(failures=failures, check_at=now + rest, problem=problem)
+            else:
+                rest = min(FIRST_REST_SECONDS * 2 ** min(before.failures, 16), LONGEST_REST_SECONDS)
+                check_at = self._clock.monotonic() + rest
+                state = HostState(failures=before.failures + 1, check_at=check_at, problem=problem)
             self._states[name] = state
             return state
 
@@ -146,7 +147,8 @@ class Fleet:
         if health.ok:
             self.note_success(name)
         else:
-            self.note_failure(name, f"{health.message}; {health.hint}" if health.hint else health.message)
+            problem = f"{health.message}; {health.hint}" if health.hint else health.message
+            self._note_failure(name, problem, checked=True)
         return health
 
     def why_not(self, name: str, spec: ContainerSpec) -> str | None:
