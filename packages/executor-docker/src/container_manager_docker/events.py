@@ -17,6 +17,9 @@ from container_manager_docker.translation.configuration import INSTALLATION_LABE
 from container_manager_docker.translation.connections import STREAM_ERRORS, unreachable
 
 _LOOK_SECONDS = 0.5
+_SETTLE_SECONDS = 0.1
+_SIGNALLED_SETTLE_SECONDS = 1.0
+"""An engine tells that it sent a signal only after the signal arrived: on a busy machine, after the end."""
 _STOP_SIGNALS = ("2", "3", "9", "15")
 
 _Item = Mapping[str, Any] | TransientError
@@ -58,16 +61,20 @@ def watch(
         _cut(answer)
 
 
-def was_stopped(engine: Engine, container_id: str, finished_at: float) -> bool:
+def was_stopped(engine: Engine, container_id: str, finished_at: float, exit_code: int) -> bool:
     """Whether the engine remembers that the container was sent a signal to stop shortly before it ended.
+
+    Waits until a tenth of a second after the end, a second where the exit code is one of a signal.
 
     Args:
         engine: who remembers, but only its last 256 events and nothing from before its own start.
         container_id: which container.
         finished_at: when it ended, in seconds since 1970.
+        exit_code: how it ended.
     """
+    settled_at = finished_at + (_SIGNALLED_SETTLE_SECONDS if exit_code > 128 else _SETTLE_SECONDS)
     filters = {"type": ["container"], "event": ["kill"], "container": [container_id]}
-    params = {"since": f"{finished_at - 60:.3f}", "until": f"{finished_at + 0.001:.3f}", "filters": json.dumps(filters)}
+    params = {"since": f"{finished_at - 60:.3f}", "until": f"{settled_at:.3f}", "filters": json.dumps(filters)}
     with engine.stream("GET", "/events", action="tell its events", params=params) as answer:
         return any(_is_stop_signal(event) for event in lines(answer))
 

@@ -238,7 +238,9 @@ class DockerExecutor(ContainerExecutor):
             return state
         if execution_id not in self._stopped_by_others:
             finished = state.finished_at
-            if finished is None or not events.was_stopped(self._engine, execution_id, finished.timestamp()):
+            if finished is None or not events.was_stopped(
+                self._engine, execution_id, finished.timestamp(), state.exit_code
+            ):
                 return state
             self._note_stop(execution_id)
         failure = Failure(
