@@ -1,0 +1,68 @@
+"""The engine dies under running jobs, or the connection to it fails: the worker goes on, every job ends right."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from container_manager_core import Config, ContainerManager
+from support.endings import (
+    Witness,
+    assert_completed,
+    assert_whole_output,
+    left_over,
+    wait_until_ended,
+    wait_until_running,
+)
+from support.first_processes import FirstProcesses
+from support.private_engine import PrivateEngine
+from support.workers import Workers
+
+CONFIGURATION = """
+store = "sqlite:///jobs.sqlite3"
+[worker]
+max_concurrent_jobs = 20
+poll_interval_seconds = 0.5
+lease_seconds = 5
+lost_grace_seconds = 3
+[hosts.engine]
+executor = "docker"
+max_concurrent_jobs = 20
+config = {{ base_url = "{base_url}", timeout = 5 }}
+"""
+
+
+def test_an_engine_killed_under_running_jobs_loses_and_doubles_nothing(
+    private_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    path = tmp_path / "container-manager.toml"
+    path.write_text(CONFIGURATION.format(base_url=private_engine.base_url))
+    witness = Witness(tmp_path / "witness")
+    with (
+        ContainerManager(Config.load(path)) as manager,
+        Workers(path, tmp_path / "workers.log") as workers,
+        FirstProcesses() as processes,
+    ):
+        # Of some the end comes while there is no engine; of some the engine makes an end when it is back.
+        jobs = [
+            manager.submit(witness.spec(private_engine.image, number, 3 + number % 5, stubborn=number % 3 == 0)).id
+            for number in range(20)
+        ]
+        worker = workers.start()
+        wait_until_running(manager, 20, seconds=30)
+        killed_at = datetime.now(UTC)
+        private_engine.kill()
+        time.sleep(2)
+        private_engine.start()
+        back_at = datetime.now(UTC)
+        wait_until_ended(manager, seconds=60)
+        assert worker.poll() is None, "the worker has ended"
+        assert_completed(manager, jobs)
+        # What a command writes while there is no engine, and no longer runs when there is one, no engine has read.
+        unheard = {job_id for job_id in jobs if killed_at < (manager.get(job_id).finished_at or back_at) < back_at}
+        assert_whole_output(manager, jobs, unheard)
+        assert processes.doubles == set()
+        attempts = {(str(job_id), execution.attempt) for job_id in jobs for execution in manager.executions(job_id)}
+        assert dict(witness.begun) == dict.fromkeys(attempts, 1)
+        assert any(attempt > 1 for _, attempt in attempts), "the engine took no container down: nothing was tested"
+        assert left_over(private_engine, manager.store.installation_id()) == []
+        assert "cannot be reached" in (tmp_path / "workers.log").read_text()
