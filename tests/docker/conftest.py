@@ -1,5 +1,6 @@
 """Executors on the tests' engine, requests for them, and a proxy that watches and spoils what they say."""
 
+import math
 import re
 import socket
 import tempfile
@@ -105,7 +106,7 @@ class Prepare(Protocol):
         self,
         *command: str,
         job_id: UUID | None = None,
-        confirm_lease: Callable[[], None] = ...,
+        confirm_lease: Callable[[], float] = ...,
         report: Callable[[str], None] = ...,
         environment: dict[str, str] | None = None,
         secrets: dict[str, str] | None = None,
@@ -167,7 +168,7 @@ def prepare(engine: Engine, installation_id: str) -> Prepare:
     def make(
         *command: str,
         job_id: UUID | None = None,
-        confirm_lease: Callable[[], None] = lambda: None,
+        confirm_lease: Callable[[], float] = lambda: math.inf,
         report: Callable[[str], None] = lambda line: None,
         environment: dict[str, str] | None = None,
         secrets: dict[str, str] | None = None,

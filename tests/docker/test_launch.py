@@ -1,5 +1,6 @@
 """One attempt starts at most one container, and what cannot start is told in words."""
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -58,10 +59,11 @@ def test_a_worker_that_stalled_before_the_start_cannot_start(
     job_id = uuid4()
     launched = []
 
-    def stall() -> None:
+    def stall() -> float:
         if not launched:
             launched.append(None)
             launched[0] = successor.launch_job(prepare("sleep", "60", job_id=job_id))
+        return math.inf
 
     stalled = prepare("sleep", "60", job_id=job_id, confirm_lease=stall)
     with pytest.raises(TransientError, match="another worker has taken the attempt over") as raised:
@@ -73,7 +75,7 @@ def test_a_worker_that_stalled_before_the_start_cannot_start(
 
 
 def test_a_lost_lease_starts_nothing_and_leaves_nothing(executor: Any, prepare: Any, client: Any) -> None:
-    def lost() -> None:
+    def lost() -> float:
         raise LeaseLost("job", "worker")
 
     request = prepare("true", confirm_lease=lost)

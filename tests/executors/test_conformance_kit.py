@@ -48,7 +48,7 @@ SABOTAGES = {
 """,
     "test_a_lost_lease_starts_nothing": """
     def launch_job(self, job):
-        return super().launch_job(attrs.evolve(job, confirm_lease=lambda: None))
+        return super().launch_job(attrs.evolve(job, confirm_lease=lambda: math.inf))
 """,
     "test_streams_are_told_apart": """
     def read_logs(self, execution_id, cursor="", *, limit=1048576):

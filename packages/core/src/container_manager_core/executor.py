@@ -1,5 +1,6 @@
 """The contract between the core and the code that talks to one kind of platform."""
 
+import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,7 +80,8 @@ class ExecutionRequest:
         installation_id: whose execution this is; to be kept on it, with the job's id and the attempt.
         execution_id: the platform's id, once it is known.
         cursor: from where `ContainerExecutor.harvest_job` reads the output.
-        confirm_lease: raises `LeaseLost` when the job is no longer ours. To be called
+        confirm_lease: raises `LeaseLost` when the job is no longer ours; else gives the seconds that are left
+            of the lease, within which the call that follows has to end. To be called
             before the call that really starts something, after every long wait.
         report: takes one line of progress, for example of an image pull.
     """
@@ -93,7 +95,7 @@ class ExecutionRequest:
     installation_id: str = ""
     execution_id: str | None = None
     cursor: str = ""
-    confirm_lease: Callable[[], None] = attrs.field(default=lambda: None, repr=False)
+    confirm_lease: Callable[[], float] = attrs.field(default=lambda: math.inf, repr=False)
     report: Callable[[str], None] = attrs.field(default=lambda line: None, repr=False)
 
 

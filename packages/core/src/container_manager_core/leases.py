@@ -55,14 +55,19 @@ class Lease:
         if self._thread is not None:
             self._thread.join(timeout=1.0)
 
-    def confirm(self, job_id: UUID) -> None:
+    def confirm(self, job_id: UUID) -> float:
         """Make sure that the lease still holds for a while.
+
+        Returns:
+            The seconds that are left of it: what is started now must have been answered by then.
 
         Raises:
             LeaseLost: less than a fifth of it is left, so that another worker may take over.
         """
-        if self._clock.monotonic() > self._good_until - self._seconds * SAFETY_SHARE:
+        left = self._good_until - self._clock.monotonic()
+        if left < self._seconds * SAFETY_SHARE:
             raise LeaseLost(job_id, self.worker)
+        return left
 
     def _beat(self) -> None:
         while not self._stopped.wait(self._seconds / 3):

@@ -57,8 +57,7 @@ class Launcher:
             return created
         try:
             self._connect(job, created)
-            job.confirm_lease()
-            self._start(job, created)
+            self._start(job, created, within_seconds=job.confirm_lease())
         except LeaseLost:
             self._discard(created)
             raise
@@ -121,9 +120,7 @@ class Launcher:
         """The launch that has our name already; None when the name is, or soon will be, free."""
         began = time.monotonic()
         while True:
-            answer = self._engine.call(
-                "GET", f"/containers/{quote(job.name)}/json", action=f"inspect {job.name}", accept=(404,)
-            )
+            answer = self._inspect_taken(job)
             if answer.status_code == 404:
                 return None
             container = answer.json()
@@ -143,6 +140,15 @@ class Launcher:
             time.sleep(_PAUSE_SECONDS)  # it was started just now, or is being removed
         return None
 
+    def _inspect_taken(self, job: ExecutionRequest) -> requests.Response:
+        try:
+            return self._engine.call(
+                "GET", f"/containers/{quote(job.name)}/json", action=f"inspect {job.name}", accept=(404,)
+            )
+        except TransientError as error:
+            # Whoever has our name may be an earlier try of ours that runs: the attempt must not be given up.
+            raise TransientError(error.message, error.kind, error.hint, may_have_started=True) from error
+
     def _connect(self, job: ExecutionRequest, container_id: str) -> None:
         for network in later_networks(job.spec):
             answer = self._engine.call(
@@ -156,11 +162,12 @@ class Launcher:
                 self._discard(container_id)
                 raise refusals.refused(answer.status_code, message_of(answer), f"connect {job.name} to {network!r}")
 
-    def _start(self, job: ExecutionRequest, container_id: str) -> None:
+    def _start(self, job: ExecutionRequest, container_id: str, within_seconds: float) -> None:
         answer = self._engine.call(
             "POST",
             f"/containers/{container_id}/start",
             action=f"start {job.name}",
+            timeout=min(self._options.timeout, within_seconds),
             accept=_ANY_REFUSAL,
             starts_something=True,
         )

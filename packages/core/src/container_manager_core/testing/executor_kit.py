@@ -1,5 +1,6 @@
 """What every case of the executor suite stands on: the author's facts, the fixtures and the waiting."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +45,7 @@ class Prepare(Protocol):
         image: str | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
-        confirm_lease: Callable[[], None] | None = None,
+        confirm_lease: Callable[[], float] | None = None,
         **spec: Any,
     ) -> ExecutionRequest: ...
 
@@ -156,7 +157,7 @@ class ExecutorKit:
             image: str | None = None,
             environment: Mapping[str, str] | None = None,
             secrets: Mapping[str, str] | None = None,
-            confirm_lease: Callable[[], None] | None = None,
+            confirm_lease: Callable[[], float] | None = None,
             **spec: Any,
         ) -> ExecutionRequest:
             job_id = job_id or uuid4()
@@ -172,7 +173,7 @@ class ExecutorKit:
                 environment=environment or {},
                 secrets=secrets or {},
                 installation_id=installation_id,
-                confirm_lease=confirm_lease or (lambda: None),
+                confirm_lease=confirm_lease or (lambda: math.inf),
             )
             made.append(request)
             return request

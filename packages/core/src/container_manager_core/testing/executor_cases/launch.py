@@ -99,7 +99,7 @@ class LaunchCases(ExecutorKit):
         """``confirm_lease`` is asked before the call that starts something, and its error comes through."""
         request = prepare(Say(b"started\n"))
 
-        def lost() -> None:
+        def lost() -> float:
             raise LeaseLost(request.job_id, "conformance")
 
         stale = prepare(Say(b"started\n"), job_id=request.job_id, confirm_lease=lost)
