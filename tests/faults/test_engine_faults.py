@@ -4,17 +4,23 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from container_manager_core import Config, ContainerManager
 from support.endings import (
     Witness,
     assert_completed,
     assert_whole_output,
     left_over,
+    numbered,
     wait_until_ended,
     wait_until_running,
 )
+from support.engine import Engine
 from support.first_processes import FirstProcesses
 from support.private_engine import PrivateEngine
+from support.proxy import FaultyProxy
+from support.starts import StartCounter
 from support.workers import Workers
 
 CONFIGURATION = """
@@ -66,3 +72,40 @@ def test_an_engine_killed_under_running_jobs_loses_and_doubles_nothing(
         assert any(attempt > 1 for _, attempt in attempts), "the engine took no container down: nothing was tested"
         assert left_over(private_engine, manager.store.installation_id()) == []
         assert "cannot be reached" in (tmp_path / "workers.log").read_text()
+
+
+def test_connections_that_fail_lose_and_double_nothing(
+    engine: Engine, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Requests that never arrive, that arrive and are not answered, and that are late, of every kind."""
+    rates = {
+        "POST /containers/create": 0.3,
+        "POST /containers/ID/start": 0.4,
+        "DELETE /containers/ID": 0.3,
+        "GET /containers/ID/logs": 0.3,
+        "GET /events": 0.3,
+        "*": 0.05,
+    }
+    count, seed = request.config.getoption("--proxy-jobs"), request.config.getoption("--storm-seed")
+    path = tmp_path / "container-manager.toml"
+    with FaultyProxy(engine.base_url, rates, seed) as proxy:
+        path.write_text(CONFIGURATION.format(base_url=proxy.base_url))
+        with (
+            ContainerManager(Config.load(path)) as manager,
+            StartCounter(engine, manager.store.installation_id()) as starts,
+            Workers(path, tmp_path / "workers.log") as workers,
+        ):
+            jobs = [manager.submit(numbered(engine.image, number, number % 3 / 2)).id for number in range(count)]
+            worker = workers.start()
+            wait_until_ended(manager, seconds=60 + 3 * count)
+            assert worker.poll() is None, "the worker has ended"
+            assert_completed(manager, jobs)
+            assert_whole_output(manager, jobs)
+            attempts = {f"cm-{job_id}-{one.attempt}" for job_id in jobs for one in manager.executions(job_id)}
+            print(f"faults: {dict(proxy.struck)}; attempts: {len(attempts)}; started: {sum(starts.by_name.values())}")
+            assert starts.twice == []
+            assert len(starts.by_name) == count, "a job was started in more than one attempt"
+            assert set(starts.by_name) <= attempts
+            for struck in (("POST /containers/create", "cut"), ("POST /containers/ID/start", "cut")):
+                assert proxy.struck[struck], f"no {struck}: nothing was tested"
+            assert left_over(engine, manager.store.installation_id()) == []

@@ -80,7 +80,7 @@ def assert_completed(manager: ContainerManager, jobs: list[UUID]) -> None:
 def left_over(engine: Engine, installation_id: str) -> list[str]:
     """The containers of an installation that still exist."""
     with closing(engine.client()) as client:
-        return [container.name or "" for container in containers(client, installation_id)]
+        return [container.attrs["Names"][0] for container in containers(client, installation_id)]
 
 
 def containers(
