@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
@@ -10,12 +10,14 @@ from uuid import UUID, uuid4
 import attrs
 
 from container_manager_core import lifecycle
+from container_manager_core.background import BackgroundWorker
 from container_manager_core.clock import Clock, SystemClock
 from container_manager_core.config import Config, data_folder, embedded_store
 from container_manager_core.errors import IllegalTransition, InvalidInput, NotFound
 from container_manager_core.executor import Health, LogChunk, Logs, Stream
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet
+from container_manager_core.following import Changes, Follower, pieces
 from container_manager_core.host import Host
 from container_manager_core.job import Execution, Job, JobStatus
 from container_manager_core.plugins import Plugins
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
 OnOutput = Callable[[Stream, bytes], None]
 OnProgress = Callable[[str], None]
 
-GLANCE_SECONDS = 0.02
-WATCH_SECONDS = 10.0
+CLEANUP_SECONDS = 30.0
 
 
 class ContainerManager:
@@ -154,14 +155,10 @@ class ContainerManager:
         """
         job = self.submit(spec, name=name, priority=priority, host=host, executor=executor, created_by=created_by)
         worker = self._worker(max_jobs=1, only_jobs=frozenset({job.id}), impatient=True, on_progress=on_progress)
-        thread = threading.Thread(target=worker.run, name=f"container-manager run {job.id}", daemon=True)
-        thread.start()
-        try:
-            self._stream_until_ended(job.id, on_output)
-            self._wait_for_cleanup(job.id)
-        finally:
-            worker.stop()
-            thread.join(timeout=5.0)
+        with BackgroundWorker(worker) as background:
+            output = Follower(self.store, self.clock, job.id, check=background.check)
+            self._stream_until_ended(output, job.id, on_output)
+            self._wait_for_cleanup(job.id, background.check)
         return self.get(job.id)
 
     def worker(
@@ -219,8 +216,8 @@ class ContainerManager:
         """The stored output of an attempt, the latest unless told otherwise, whole and in memory."""
         self.get(job_id)
         return Logs(
-            stdout=b"".join(self._stored(job_id, Stream.STDOUT, attempt)),
-            stderr=b"".join(self._stored(job_id, Stream.STDERR, attempt)),
+            stdout=b"".join(piece for piece, _ in pieces(self.store, job_id, Stream.STDOUT, attempt)),
+            stderr=b"".join(piece for piece, _ in pieces(self.store, job_id, Stream.STDERR, attempt)),
         )
 
     def follow(self, job_id: UUID, stream: Stream | None = None) -> Iterator[LogChunk]:
@@ -228,36 +225,19 @@ class ContainerManager:
 
         While this is iterated, whoever works on the job takes its output over at once.
         """
-        offsets = {wanted: 0 for wanted in Stream if stream in (None, wanted)}
-        token: object | None = None
-        watched_until = self.clock.monotonic()
-        attempt = 0
-        while True:
-            now = self.clock.monotonic()
-            if now >= watched_until:
-                self.store.watch(job_id, self.clock.now() + timedelta(seconds=WATCH_SECONDS))
-                watched_until = now + WATCH_SECONDS / 2
-            job = self.get(job_id)
-            if job.attempt != attempt:
-                attempt, offsets = job.attempt, dict.fromkeys(offsets, 0)
-            for wanted, offset in list(offsets.items()):
-                for piece, next_offset in self._pieces(job_id, wanted, offset):
-                    offsets[wanted] = next_offset
-                    yield LogChunk(wanted, piece)
-            if job.status.is_terminal:
-                return
-            token = self._wait_for_change(token, watched_until)
+        streams = tuple(Stream) if stream is None else (stream,)
+        return iter(Follower(self.store, self.clock, job_id, streams))
 
     def wait(self, job_id: UUID, timeout_seconds: float | None = None) -> Job:
         """The job once it has ended; as it is when the timeout comes first. Some worker must work on it."""
         deadline = None if timeout_seconds is None else self.clock.monotonic() + timeout_seconds
-        token: object | None = None
+        changes = Changes(self.store, self.clock)
         while True:
             job = self.get(job_id)
-            now = self.clock.monotonic()
-            if job.status.is_terminal or (deadline is not None and now >= deadline):
+            left = 1.0 if deadline is None else deadline - self.clock.monotonic()
+            if job.status.is_terminal or left <= 0:
                 return job
-            token = self._wait_for_change(token, min(now + 1.0, deadline or now + 1.0))
+            changes.wait(min(left, 1.0))
 
     def cancel(self, job_id: UUID) -> Job:
         """Ask for a job to be stopped. One that no worker holds is cancelled at once.
@@ -391,18 +371,13 @@ class ContainerManager:
             on_progress=on_progress,
         )
 
-    def _stream_until_ended(self, job_id: UUID, on_output: OnOutput | None) -> None:
+    def _stream_until_ended(self, output: Follower, job_id: UUID, on_output: OnOutput | None) -> None:
         """Pass the output on; a first KeyboardInterrupt cancels the job."""
-        passed_on = {stream: 0 for stream in Stream}
 
         def stream() -> None:
-            seen = dict.fromkeys(Stream, 0)
-            for chunk in self.follow(job_id):
-                seen[chunk.stream] += len(chunk.data)
-                fresh = seen[chunk.stream] - passed_on[chunk.stream]
-                if on_output is not None and fresh > 0:
-                    passed_on[chunk.stream] = seen[chunk.stream]
-                    on_output(chunk.stream, chunk.data[-fresh:])
+            for chunk in output:
+                if on_output is not None:
+                    on_output(chunk.stream, chunk.data)
 
         try:
             stream()
@@ -413,40 +388,12 @@ class ContainerManager:
                 return  # it ended by itself just now
             stream()
 
-    def _wait_for_cleanup(self, job_id: UUID) -> None:
+    def _wait_for_cleanup(self, job_id: UUID, check: Callable[[], None]) -> None:
         """Until nothing is left on the platform; not longer than a while, the next worker would do it."""
-        until = self.clock.monotonic() + 30.0
-        token: object | None = None
-        while self.clock.monotonic() < until:
-            if not self.get(job_id).needs_attention:
-                return
-            token = self._wait_for_change(token, self.clock.monotonic() + 0.5)
-
-    def _wait_for_change(self, token: object | None, until: float) -> object | None:
-        """Sleep until the store may have changed, or until a monotonic time; the new token."""
-        pause = threading.Event()
-        while True:
-            fresh, changed = self.store.changed(token)
-            if changed or self.clock.monotonic() >= until:
-                return fresh
-            token = fresh
-            pause.wait(GLANCE_SECONDS)
-
-    def _stored(self, job_id: UUID, stream: Stream, attempt: int | None) -> Iterator[bytes]:
-        for piece, _ in self._pieces(job_id, stream, 0, attempt):
-            yield piece
-
-    def _pieces(
-        self, job_id: UUID, stream: Stream, offset: int, attempt: int | None = None
-    ) -> Iterator[tuple[bytes, int]]:
-        """Stored output from an offset on, each piece with the offset after it."""
-        while True:
-            found = self.store.read_logs(job_id, stream, attempt=attempt, offset=offset)
-            if found.data:
-                offset = found.next_offset
-                yield found.data, offset
-            if not found.more:
-                return
+        until = self.clock.monotonic() + CLEANUP_SECONDS
+        changes = Changes(self.store, self.clock, check)
+        while self.get(job_id).needs_attention and self.clock.monotonic() < until:
+            changes.wait(0.5)
 
     def _write_unheld(self, before: Job, after: Job) -> bool:
         """Write a job that no worker holds; False when one took it meanwhile."""

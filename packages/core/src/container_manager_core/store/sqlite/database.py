@@ -196,6 +196,10 @@ class Database:
         if code == sqlite3.SQLITE_NOTADB:
             return ConfigurationError(str(self._path), "it is no SQLite database", "name another file")
         problem = str(error)
+        if "no such" in problem or "has no column" in problem:
+            return ConfigurationError(
+                str(self._path), f"its tables are not those of this version ({problem})", "name another file"
+            )
         if code in _PASSING:
             problem += f" (for {waited:.0f} s)"
         return StoreUnavailable(self._url, problem, _REMEDIES.get(code, ""))
