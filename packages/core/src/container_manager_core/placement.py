@@ -78,6 +78,7 @@ class Placement:
                 avoid_hosts=frozenset() if thorough else frozenset(self.fleet.hosts) - frozenset(places),
                 only_hosts=self.only_hosts,
                 only_jobs=self.only_jobs,
+                known_hosts=frozenset(self.fleet.hosts),
                 pending=limit > 0,
             )
         )

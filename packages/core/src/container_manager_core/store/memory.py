@@ -242,6 +242,8 @@ class MemoryStore:
     def _orphans(self, claim: Claim) -> Sequence[_Entry]:
         entries = [self._entries[job_id] for job_id in self._attention if _is_among(job_id, claim)]
         entries = [entry for entry in entries if entry.job.worker is None]
+        if claim.known_hosts is not None:
+            entries = [entry for entry in entries if entry.job.host in claim.known_hosts]
         if claim.only_hosts is not None:
             entries = [entry for entry in entries if entry.job.host in claim.only_hosts]
         return sorted(entries, key=lambda entry: (entry.job.created_at, entry.number))

@@ -42,6 +42,7 @@ class Claim:
         avoid_hosts: pending jobs that ask for one of these are left alone.
         only_hosts: when set, only jobs that ask for, or run on, one of these.
         only_jobs: when set, only these jobs.
+        known_hosts: when set, a job whose attempt is on another host is left to a worker that knows that host.
         pending: whether pending jobs are wanted at all.
 
     ``limit``, ``avoid_hosts`` and ``pending`` do not concern jobs that need attention: their containers may run.
@@ -52,6 +53,7 @@ class Claim:
     avoid_hosts: frozenset[str] = frozenset()
     only_hosts: frozenset[str] | None = None
     only_jobs: frozenset[UUID] | None = None
+    known_hosts: frozenset[str] | None = None
     pending: bool = True
 
 

@@ -1,5 +1,6 @@
 """Taking jobs under a lease, inside one transaction."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -59,6 +60,9 @@ def _make_due(connection: sqlite3.Connection, now: int | None) -> None:
 
 def _orphans(connection: sqlite3.Connection, claim: Claim) -> list[Sequence[Any]]:
     conditions, values = _wanted(claim, "host")
+    if claim.known_hosts is not None:
+        conditions += " AND host IN (SELECT value FROM json_each(?))"
+        values.append(json.dumps(sorted(claim.known_hosts)))
     return connection.execute(
         f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {_index(claim, 'jobs_orphaned')}"
         f" WHERE {_ORPHANED}{conditions} ORDER BY created_at, number",

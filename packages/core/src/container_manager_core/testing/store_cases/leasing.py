@@ -178,6 +178,14 @@ class LeasingCases(StoreKit):
         assert ids(self.take(store, pending=False, only_hosts=frozenset({"host-2"}))) == []
         assert ids(self.take(store, pending=False, only_jobs=frozenset({running[1].id}))) == [running[1].id]
 
+    def test_an_orphan_is_left_to_a_worker_that_knows_its_host(self, store: JobStore, clock: VirtualClock) -> None:
+        self.add(store, clock)
+        (job,) = self.take(store)
+        self.record(store, self.launching(job, clock.now(), host="elsewhere"))
+        store.release("worker-1")
+        assert self.take(store, known_hosts=frozenset({"here"})) == []
+        assert ids(self.take(store, known_hosts=frozenset({"here", "elsewhere"}))) == [job.id]
+
     def test_a_release_gives_everything_back(self, store: JobStore, other_store: JobStore, clock: VirtualClock) -> None:
         self.add(store, clock, 2)
         pending, running = self.take(store)
