@@ -50,6 +50,7 @@ class Follower:
         clock: where the time comes from.
         job_id: whose output.
         streams: which of its streams.
+        from_attempt: where to begin; with the latest attempt when left out.
         check: called while waiting; may raise to end it.
     """
 
@@ -59,33 +60,37 @@ class Follower:
         clock: Clock,
         job_id: UUID,
         streams: Iterable[Stream] = tuple(Stream),
+        from_attempt: int | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._job_id = job_id
         self._offsets = dict.fromkeys(streams, 0)
-        self._attempt = 0
+        self._attempt = from_attempt
         self._watched_until = float("-inf")
         self._changes = Changes(store, clock, check)
 
     def __iter__(self) -> Iterator[LogChunk]:
-        """Pieces of the latest attempt's output, until the job has ended."""
+        """Pieces of output, attempt after attempt, until the job has ended."""
         while True:
             self._keep_watch()
             job = self._store.get(self._job_id)
-            if job.attempt != self._attempt:
-                self._attempt, self._offsets = job.attempt, dict.fromkeys(self._offsets, 0)
-            for stream in list(self._offsets):
-                yield from self._new_pieces(stream)
+            if self._attempt is None:
+                self._attempt = job.attempt
+            while self._attempt < job.attempt:
+                yield from self._new_pieces()
+                self._attempt, self._offsets = self._attempt + 1, dict.fromkeys(self._offsets, 0)
+            yield from self._new_pieces()
             if job.status.is_terminal:
                 return
             self._changes.wait(WATCH_SECONDS / 2)
 
-    def _new_pieces(self, stream: Stream) -> Iterator[LogChunk]:
-        for piece, next_offset in pieces(self._store, self._job_id, stream, self._attempt, self._offsets[stream]):
-            yield LogChunk(stream, piece)
-            self._offsets[stream] = next_offset
+    def _new_pieces(self) -> Iterator[LogChunk]:
+        for stream, offset in list(self._offsets.items()):
+            for piece, next_offset in pieces(self._store, self._job_id, stream, self._attempt, offset):
+                yield LogChunk(stream, piece)
+                self._offsets[stream] = next_offset
 
     def _keep_watch(self) -> None:
         now = self._clock.monotonic()

@@ -156,7 +156,7 @@ class ContainerManager:
         job = self.submit(spec, name=name, priority=priority, host=host, executor=executor, created_by=created_by)
         worker = self._worker(max_jobs=1, only_jobs=frozenset({job.id}), impatient=True, on_progress=on_progress)
         with BackgroundWorker(worker) as background:
-            output = Follower(self.store, self.clock, job.id, check=background.check)
+            output = Follower(self.store, self.clock, job.id, from_attempt=0, check=background.check)
             self._stream_until_ended(output, job.id, on_output)
             self._wait_for_cleanup(job.id, background.check)
         return self.get(job.id)
@@ -221,7 +221,7 @@ class ContainerManager:
         )
 
     def follow(self, job_id: UUID, stream: Stream | None = None) -> Iterator[LogChunk]:
-        """Output of the latest attempt as it comes, until the job has ended.
+        """Output of the latest attempt, and of those that follow, as it comes, until the job has ended.
 
         While this is iterated, whoever works on the job takes its output over at once.
         """

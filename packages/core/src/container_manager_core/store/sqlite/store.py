@@ -48,7 +48,10 @@ class SqliteStore:
 
     def installation_id(self) -> str:
         if self._installation_id is None:
-            self._installation_id = self._database.write(_installation_id)
+            # Read first: a worker must come up on a store that cannot be written for the moment.
+            self._installation_id = self._database.read(_known_installation_id) or self._database.write(
+                _new_installation_id
+            )
         return self._installation_id
 
     def add_many(self, jobs: Sequence[Job]) -> None:
@@ -195,10 +198,15 @@ def _not_found(job_id: UUID) -> NotFound:
     return NotFound("job", f"there is no job {str(job_id)!r}", "list the jobs to see their ids")
 
 
-def _installation_id(connection: sqlite3.Connection) -> str:
-    connection.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('installation_id', ?)", (uuid4().hex,))
-    (value,) = connection.execute("SELECT value FROM meta WHERE name = 'installation_id'").fetchone()
-    return str(value)
+def _known_installation_id(connection: sqlite3.Connection) -> str | None:
+    row = connection.execute("SELECT value FROM meta WHERE name = 'installation_id'").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _new_installation_id(connection: sqlite3.Connection) -> str:
+    new = uuid4().hex
+    connection.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('installation_id', ?)", (new,))
+    return _known_installation_id(connection) or new
 
 
 def _number(connection: sqlite3.Connection, job_id: UUID) -> int:
