@@ -75,7 +75,7 @@ def _editable(*folders: Path) -> list[str]:
 
 
 PYTHONS = _found_pythons()
-LESS = ["--ignore=tests/faults", "--ignore=tests/project"]
+LESS = [f"--ignore=tests/{folder}" for folder in ("executors", "faults", "project")]
 """Left out where neither the oldest nor the newest Python runs the tests: what hardly depends on versions."""
 
 

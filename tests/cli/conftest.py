@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,11 @@ class Result:
     @property
     def json(self) -> Any:
         return json.loads(self.stdout)
+
+
+def _heed_hangups() -> None:
+    """As in a terminal, also where the tests themselves run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class CommandLine:
@@ -67,6 +73,7 @@ class CommandLine:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=_heed_hangups,
         )
         self._started.append(started)
         return started
