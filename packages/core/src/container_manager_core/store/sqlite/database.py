@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ _REMEDIES = {
     sqlite3.SQLITE_IOERR: "look whether its disk is full, broken or gone",
 }
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_SCHEMA})
+_OF_THE_FILE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR})
 _OWN_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError, sqlite3.DataError)
 
 
@@ -136,11 +137,21 @@ class Database:
                 self._give_back(connection, idle)
             else:
                 connection.close()
+            if _code(error) in _OF_THE_FILE:
+                self._open_anew()
             raise
         except BaseException:
             self._give_back(connection, idle)
             raise
         self._give_back(connection, idle)
+
+    def _open_anew(self) -> None:
+        """Close what nobody uses now: what was opened read-only makes all that is opened beside it read-only too."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+        with self._watching:
+            self._drop_watcher()
 
     def _give_back(self, connection: sqlite3.Connection, idle: list[sqlite3.Connection]) -> None:
         if connection.in_transaction:
