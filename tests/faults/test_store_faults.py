@@ -78,7 +78,7 @@ def scene(engine: Engine, folder: Path, lease_seconds: float = 5) -> Iterator[Sc
         yield Scene(engine, folder, manager, workers)
 
 
-@pytest.mark.parametrize("mode", ["IMMEDIATE", "EXCLUSIVE"])
+@pytest.mark.parametrize("mode", ["EXCLUSIVE"])
 def test_a_store_that_is_locked_for_ten_seconds(engine: Engine, tmp_path: Path, mode: str) -> None:
     def lock(disk: Path) -> None:
         with closing(sqlite3.connect(disk / "jobs.sqlite3", isolation_level=None, timeout=10)) as connection:
