@@ -64,7 +64,9 @@ def assemble_worker(
         only_jobs=only_jobs,
         impatient=impatient,
     )
-    reconciler = Reconciler(store=store, fleet=fleet, settings=settings, clock=clock)
+    reconciler = Reconciler(
+        store=store, fleet=fleet, settings=settings, clock=clock, leftovers=settings.immediate_cleanup
+    )
     return Worker(
         operations,
         placement,

@@ -28,6 +28,7 @@ from container_manager_core.store.protocol import JobQuery, JobStore, Record, Re
 from container_manager_core.validation import require_integer
 
 if TYPE_CHECKING:
+    from container_manager_core.reconciler import Finding
     from container_manager_core.worker import Worker
 
 OnOutput = Callable[[Stream, bytes], None]
@@ -280,6 +281,24 @@ class ContainerManager:
         """
         self.fleet.host(name)
         return self.fleet.check(name)
+
+    def reap(self, *, dry_run: bool = False, hosts: Iterable[str] | None = None) -> "Sequence[Finding]":
+        """Compare what the hosts still have of this installation's with the store, and remove what nobody needs.
+
+        Args:
+            dry_run: change nothing.
+            hosts: only these; all when left out.
+
+        Raises:
+            NotFound: a host that is not configured.
+        """
+        from container_manager_core.reconciler import Reconciler
+
+        names = list(self.hosts if hosts is None else hosts)
+        for name in names:
+            self.fleet.host(name)
+        reconciler = Reconciler(store=self.store, fleet=self.fleet, settings=self.config.worker, clock=self.clock)
+        return reconciler.reap(dry_run=dry_run, hosts=names)
 
     def close(self) -> None:
         """Give back connections."""

@@ -34,6 +34,11 @@ class FindingKind(StrEnum):
     UNREACHABLE = "unreachable"
     """The host could not be asked."""
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether reaping removes the execution."""
+        return self in (FindingKind.ORPHANED, FindingKind.DOUBLE, FindingKind.LEFTOVER)
+
 
 @attrs.frozen(kw_only=True)
 class Finding:
@@ -65,12 +70,14 @@ class Reconciler:
         fleet: the hosts.
         settings: with cleanup disabled, what has ended is left alone.
         clock: where the time comes from.
+        leftovers: whether what has ended, with its result stored, is removed too.
     """
 
     store: JobStore
     fleet: Fleet
     settings: WorkerSettings
     clock: Clock
+    leftovers: bool = True
 
     def reap(self, *, dry_run: bool = False, hosts: Iterable[str] | None = None) -> Sequence[Finding]:
         """Compare and clean up; every disagreement that was found.
@@ -129,7 +136,7 @@ class Reconciler:
         return self._leftover(f"job {job.id} is {job.status.value}")
 
     def _leftover(self, message: str) -> tuple[FindingKind | None, str]:
-        return (FindingKind.LEFTOVER, message) if self.settings.cleanup_enabled else (None, "")
+        return (FindingKind.LEFTOVER, message) if self.leftovers and self.settings.cleanup_enabled else (None, "")
 
     def _remove(self, finding: Finding) -> Finding:
         executor = self.fleet.executor(finding.host)

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "logs": ("jobs", "logs"),
     "cancel": ("jobs", "cancel"),
     "restart": ("jobs", "restart"),
+    "reap": ("reaping", "reap"),
     "hosts": ("places", "hosts"),
     "executors": ("places", "executors"),
     "doctor": ("diagnosis", "doctor"),
