@@ -42,7 +42,7 @@ def test_what_nobody_needs_is_removed_and_another_installation_s_is_not(
         would = on_engine("reap", "--dry-run")
         assert would.code == 0
         assert "double" in would.stdout
-        assert "to remove" in would.stdout
+        assert "(would be removed)" in would.stdout
         assert _names(client, ours) == [f"cm-{ours}-0"]
         (finding,) = on_engine("reap", "--json").json
         assert (finding["kind"], finding["name"], finding["removed"]) == ("double", f"cm-{ours}-0", True)

@@ -3,12 +3,12 @@
 from uuid import uuid4
 
 import attrs
+from worker.simulation import SETTINGS, Simulation
 
 from container_manager_core import ContainerSpec, Host, JobStatus
 from container_manager_core.executor import ExecutionRequest
 from container_manager_core.executors.mock import Outcome
 from container_manager_core.reconciler import FindingKind
-from worker.simulation import SETTINGS, Simulation
 
 FOREVER = Outcome(duration_seconds=float("inf"))
 
@@ -66,7 +66,7 @@ def test_what_runs_on_after_its_job_has_ended_is_stopped() -> None:
     world = Simulation()
     job_id = world.submit()
     world.run(world.worker())
-    world.platform._outcome = FOREVER  # noqa: SLF001
+    world.platform._outcome = FOREVER
     name = _start(world, job_id=job_id)
     assert [finding.kind for finding in world.manager.reap()] == [FindingKind.DOUBLE]
     assert name not in world.left_over()

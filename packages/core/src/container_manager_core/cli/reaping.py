@@ -1,6 +1,7 @@
 """``reap``."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import typer
@@ -8,6 +9,9 @@ import typer
 from container_manager_core.cli import exits
 from container_manager_core.cli.context import AsJson, open_manager
 from container_manager_core.cli.printing import print_json
+
+if TYPE_CHECKING:
+    from container_manager_core.reconciler import Finding
 
 
 def reap(
@@ -22,7 +26,6 @@ def reap(
 
     Only what this installation started is looked at. Ends 1 when a host could not be asked.
     """
-    from container_manager_core.cli import tables
     from container_manager_core.reconciler import FindingKind
 
     with open_manager(context) as manager:
@@ -30,6 +33,16 @@ def reap(
     if as_json:
         print_json([attrs.asdict(finding) for finding in findings])
     else:
-        tables.print_findings(findings, dry_run=dry_run)
+        _print(findings, dry_run)
     unreachable = any(finding.kind is FindingKind.UNREACHABLE for finding in findings)
     return exits.PROBLEM if unreachable else exits.OK
+
+
+def _print(findings: "Sequence[Finding]", dry_run: bool) -> None:
+    """A line each, whole: why is what people want to know."""
+    for finding in findings:
+        done = "would be removed" if dry_run and finding.kind.is_removed else "removed" if finding.removed else "left"
+        where = f"{finding.host} {finding.name}".rstrip()
+        typer.echo(f"{finding.kind.value}: {where}: {finding.message} ({done})")
+    if not findings:
+        typer.echo("hosts and store agree: nothing is left over")

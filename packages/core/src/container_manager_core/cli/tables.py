@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,9 +10,6 @@ from rich.text import Text
 
 from container_manager_core.facts import Facts
 from container_manager_core.job import Execution, Job, JobStatus, Usage
-
-if TYPE_CHECKING:
-    from container_manager_core.reconciler import Finding
 
 _LOOKS = {
     JobStatus.PENDING: ("·", "yellow"),
@@ -56,26 +53,6 @@ def print_hosts(hosts: Sequence[Facts]) -> None:
         rows.append([*map(Text, cells), *([_health(host["health"])] if checked else [])])
     console = _console()
     console.print(_table(console, titles, rows))
-
-
-def print_findings(findings: Sequence["Finding"], *, dry_run: bool) -> None:
-    """What hosts and store disagree on, a row each."""
-    if not findings:
-        print("hosts and store agree: nothing is left over")
-        return
-    done = "to remove" if dry_run else "removed"
-    rows = [
-        [
-            Text(finding.kind.value),
-            Text(finding.host),
-            Text(finding.name[:11]),
-            Text(done if finding.removed or (dry_run and finding.kind.is_removed) else "left"),
-            Text(finding.message),
-        ]
-        for finding in findings
-    ]
-    console = _console()
-    console.print(_table(console, ("WHAT", "HOST", "EXECUTION", "DONE", "WHY"), rows))
 
 
 def print_job(job: Job, attempts: Sequence[Execution]) -> None:
