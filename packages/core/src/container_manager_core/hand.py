@@ -47,9 +47,10 @@ class Hand:
         self.note_move(held)
 
     def drop(self, held: Held) -> None:
-        """Let go of a job."""
-        if self.has(held):
-            del self._held[held.job.id]
+        """Let go of a job; one that was claimed anew meanwhile stays."""
+        if not self.has(held):
+            return
+        del self._held[held.job.id]
         if held.execution_id is not None:
             self._by_execution.pop((held.host, held.execution_id), None)
 
