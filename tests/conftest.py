@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 from support.engine import Engine, open_engine
 from support.private_engine import PrivateEngine
@@ -12,6 +13,10 @@ from support.registry import Registry, open_registry
 from support.unavailable import ServiceUnavailable
 
 Service = TypeVar("Service")
+
+# A shared machine may pause for longer than any example should take.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
