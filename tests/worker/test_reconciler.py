@@ -6,6 +6,7 @@ import attrs
 from worker.simulation import SETTINGS, Simulation
 
 from container_manager_core import ContainerSpec, Host, JobStatus
+from container_manager_core.errors import TransientError
 from container_manager_core.executor import ExecutionRequest
 from container_manager_core.executors.mock import Outcome
 from container_manager_core.reconciler import FindingKind
@@ -115,6 +116,18 @@ def test_a_host_that_cannot_be_asked_is_told_and_the_others_are_done() -> None:
     unreachable, orphaned = world.manager.reap()
     assert (unreachable.kind, unreachable.host) == (FindingKind.UNREACHABLE, "dead")
     assert (orphaned.kind, orphaned.name, orphaned.removed) == (FindingKind.ORPHANED, name, True)
+
+
+def test_what_cannot_be_removed_is_told_and_the_rest_of_its_host_is_done() -> None:
+    """One container that is stuck must not keep all that comes after it."""
+    world = Simulation(outcome=FOREVER)
+    first, stuck, last = [_start(world) for _ in range(3)]
+    world.clock.advance(61)
+    world.platform.scripted_faults.add("cleanup", TransientError("it is stuck"), name=stuck)
+    findings = {finding.name: finding for finding in world.manager.reap()}
+    assert {name: finding.removed for name, finding in findings.items()} == {first: True, stuck: False, last: True}
+    assert findings[stuck].message == "no stored job belongs to it; it could not be removed: it is stuck"
+    assert world.left_over() == [stuck]
 
 
 def test_reaping_beside_a_busy_worker_disturbs_nothing() -> None:

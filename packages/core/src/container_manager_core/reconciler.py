@@ -8,7 +8,7 @@ import attrs
 
 from container_manager_core.clock import Clock
 from container_manager_core.config import WorkerSettings
-from container_manager_core.errors import ContainerManagerError, NotFound
+from container_manager_core.errors import ContainerManagerError, ExecutorError, NotFound
 from container_manager_core.executor import ExecutionStatus, OwnedExecution
 from container_manager_core.fleet import Fleet
 from container_manager_core.job import Job, JobStatus
@@ -140,9 +140,12 @@ class Reconciler:
 
     def _remove(self, finding: Finding) -> Finding:
         executor = self.fleet.executor(finding.host)
-        if finding.kind is FindingKind.DOUBLE:
-            executor.cancel(finding.execution_id, 10.0)
-        executor.cleanup(finding.execution_id)
+        try:
+            if finding.kind is FindingKind.DOUBLE:
+                executor.cancel(finding.execution_id, 10.0)
+            executor.cleanup(finding.execution_id)
+        except ExecutorError as error:
+            return attrs.evolve(finding, message=f"{finding.message}; it could not be removed: {error}")
         _log.warning("execution.reaped", host=finding.host, name=finding.name, kind=finding.kind.value)
         return attrs.evolve(finding, removed=True)
 

@@ -24,7 +24,7 @@ def reap(
 ) -> int:
     """Compare what the hosts still have with the store, and remove what nobody needs.
 
-    Only what this installation started is looked at. Ends 1 when a host could not be asked.
+    Only what this installation started is looked at. Ends 1 when a host could not be asked, or something not removed.
     """
     from container_manager_core.reconciler import FindingKind
 
@@ -35,7 +35,8 @@ def reap(
     else:
         _print(findings, dry_run)
     unreachable = any(finding.kind is FindingKind.UNREACHABLE for finding in findings)
-    return exits.PROBLEM if unreachable else exits.OK
+    stuck = not dry_run and any(finding.kind.is_removed and not finding.removed for finding in findings)
+    return exits.PROBLEM if unreachable or stuck else exits.OK
 
 
 def _print(findings: "Sequence[Finding]", dry_run: bool) -> None:
