@@ -38,6 +38,17 @@ class Authority:
     def _write(self, name: str, key: ec.EllipticCurvePrivateKey, file: str) -> str:
         now = datetime.datetime.now(datetime.UTC)
         address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        usage = x509.KeyUsage(
+            digital_signature=True,
+            key_cert_sign=name == self._name,
+            crl_sign=name == self._name,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            encipher_only=False,
+            decipher_only=False,
+        )
         certificate = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
@@ -48,6 +59,9 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(address, critical=False)
             .add_extension(x509.BasicConstraints(ca=name == self._name, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .add_extension(usage, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         path = self._folder / f"{file}.pem"
