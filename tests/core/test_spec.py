@@ -43,6 +43,9 @@ def test_a_bad_image_reference_is_refused_by_its_value(image: str) -> None:
         ({"environment": {"A": "x"}, "secrets": {"A": "y"}}, "'A' is in the environment in clear too"),
         ({"labels": {"bad label": "x"}}, "'bad label' cannot be the name of a label"),
         ({"command": "echo a && b"}, "the shell operator '&'"),
+        ({"privileged": "false"}, "privileged: 'false' is neither True nor False"),
+        ({"networks": "mynet"}, "'mynet' stands where a list is meant"),
+        ({"pull": "sometimes"}, "pull: 'sometimes' is no pull policy; use 'missing', 'always' or 'never'"),
         ({"max_output_bytes": 1}, "max_output_bytes: 1 is out of range"),
     ],
 )

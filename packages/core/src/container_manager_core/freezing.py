@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from container_manager_core.errors import InvalidInput
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -14,5 +16,7 @@ def frozen_mapping(given: Mapping[K, V]) -> Mapping[K, V]:
 
 
 def frozen_sequence(given: Iterable[Any]) -> tuple[Any, ...]:
-    """A read-only copy."""
+    """A read-only copy. A bare string, of which each character would become an element, is refused."""
+    if isinstance(given, str):
+        raise InvalidInput("", f"{given!r} stands where a list is meant", "write it as a list of one")
     return tuple(given)

@@ -15,7 +15,7 @@ from container_manager_core.freezing import frozen_mapping, frozen_sequence
 from container_manager_core.resources import Resources
 from container_manager_core.retry import RetryPolicy
 from container_manager_core.secrets import Secret
-from container_manager_core.validation import require_integer, require_number, require_text
+from container_manager_core.validation import require_boolean, require_integer, require_number, require_text
 
 _IMAGE = re.compile(
     r"(?:(?:\[[0-9A-Fa-f:]+\]|localhost|(?=[^/]*[.:])[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]+)?/)?"
@@ -40,6 +40,12 @@ def _entrypoint(words: str | Iterable[str]) -> tuple[str, ...]:
 
 def _environment(variables: Mapping[str, str]) -> Mapping[str, str]:
     return frozen_mapping(validate_environment(variables))
+
+
+def _pull_policy(word: PullPolicy | str) -> PullPolicy:
+    if word not in list(PullPolicy):
+        raise InvalidInput("pull", f"{word!r} is no pull policy", "use 'missing', 'always' or 'never'")
+    return PullPolicy(word)
 
 
 def _labels(labels: Mapping[Any, Any]) -> Mapping[str, str]:
@@ -121,7 +127,7 @@ class ContainerSpec:
     allow_new_privileges: bool = False
     privileged: bool = False
     init: bool = False
-    pull: PullPolicy | None = attrs.field(default=None, converter=attrs.converters.optional(PullPolicy))
+    pull: PullPolicy | None = attrs.field(default=None, converter=attrs.converters.optional(_pull_policy))
     platform: str | None = None
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     max_output_bytes: int = 64 * 1024 * 1024
@@ -144,6 +150,8 @@ class ContainerSpec:
         require_number("launch_timeout_seconds", self.launch_timeout_seconds, 0.001, week, "seconds")
         require_number("stop_grace_seconds", self.stop_grace_seconds, 0, 86400, "seconds")
         require_integer("max_output_bytes", self.max_output_bytes, 1024, 1 << 40, "bytes")
+        for place in ("read_only_root", "allow_new_privileges", "privileged", "init"):
+            require_boolean(place, getattr(self, place))
         for place in ("user", "working_directory", "hostname", "platform"):
             if getattr(self, place) is not None:
                 require_text(place, getattr(self, place))

@@ -9,6 +9,12 @@ def require_text(place: str, value: object) -> None:
         raise InvalidInput(place, f"{value!r} is no usable text", "write a string that is not empty, without NUL")
 
 
+def require_boolean(place: str, value: object) -> None:
+    """True or False; else `InvalidInput`. A word such as "false" would count as true."""
+    if not isinstance(value, bool):
+        raise InvalidInput(place, f"{value!r} is neither True nor False", "write True or False")
+
+
 def require_integer(place: str, value: object, least: int, most: int, unit: str) -> None:
     """None, or a whole number in a range; else `InvalidInput`."""
     if value is None:
