@@ -104,17 +104,20 @@ class SqliteStore:
         def read(connection: sqlite3.Connection) -> Sequence[Any]:
             number = _number(connection, job_id)
             return connection.execute(
-                "SELECT attempt, execution FROM executions WHERE job = ?1"
-                " UNION ALL SELECT attempt, execution FROM jobs WHERE number = ?1 AND execution IS NOT NULL"
+                "SELECT attempt, execution FROM executions WHERE job = :job"
+                " UNION ALL SELECT attempt, execution FROM jobs WHERE number = :job AND execution IS NOT NULL"
                 " ORDER BY attempt",
-                (number,),
+                {"job": number},
             ).fetchall()
 
         return [from_json(text, Execution) for _, text in self._database.read(read)]
 
     def heartbeat(self, worker: str, lease_seconds: float) -> None:
         until = rows.microseconds(self._clock.now() + timedelta(seconds=lease_seconds))
-        query = "INSERT INTO workers (id, expires_at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET expires_at = ?2"
+        query = (
+            "INSERT INTO workers (id, expires_at) VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET expires_at = excluded.expires_at"
+        )
         self._database.write(lambda connection: connection.execute(query, (rows.text(worker), until)))
 
     def claim(self, claim: Claim) -> Sequence[Job]:
@@ -142,8 +145,8 @@ class SqliteStore:
         self._database.write(lambda connection: connection.executemany(query, marks))
 
     def watch(self, job_id: UUID, until: datetime) -> None:
-        query = "UPDATE jobs SET watched_until = max(coalesce(watched_until, ?1), ?1) WHERE id = ?2"
-        values = (rows.microseconds(until), job_id.bytes)
+        query = "UPDATE jobs SET watched_until = max(coalesce(watched_until, :until), :until) WHERE id = :id"
+        values = {"until": rows.microseconds(until), "id": job_id.bytes}
         if not self._database.write(lambda connection: connection.execute(query, values).rowcount):
             raise _not_found(job_id)
 
@@ -243,11 +246,13 @@ def _listing(query: JobQuery) -> tuple[str, Sequence[Any]]:
 
 
 def _chunks(connection: sqlite3.Connection, key: tuple[int, int, str], offset: int) -> Iterator[Chunk]:
+    job, attempt, stream = key
     found = connection.execute(
-        "SELECT start, data FROM chunks WHERE job = ?1 AND attempt = ?2 AND stream = ?3 AND start >= coalesce("
-        " (SELECT max(start) FROM chunks WHERE job = ?1 AND attempt = ?2 AND stream = ?3 AND start <= ?4), 0)"
+        "SELECT start, data FROM chunks WHERE job = :job AND attempt = :attempt AND stream = :stream AND start >="
+        " coalesce((SELECT max(start) FROM chunks"
+        " WHERE job = :job AND attempt = :attempt AND stream = :stream AND start <= :offset), 0)"
         " ORDER BY start",
-        (*key, offset),
+        {"job": job, "attempt": attempt, "stream": stream, "offset": offset},
     )
     return (Chunk(start, data) for start, data in found)
 
