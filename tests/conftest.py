@@ -1,5 +1,6 @@
 """The real things that tests may ask for. Nothing is started before a test asks for it."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TypeVar
@@ -13,6 +14,10 @@ from support.registry import Registry, open_registry
 from support.unavailable import ServiceUnavailable
 
 Service = TypeVar("Service")
+
+# A shell without job control starts its background processes, and all they start, deaf to an interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine may pause for longer than any example should take.
 settings.register_profile("patient", deadline=None)

@@ -1,7 +1,7 @@
 """The hosts at run time: their executors, made when first needed, and how healthy they are."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -12,6 +12,12 @@ from container_manager_core.executor import ContainerExecutor, ExecutorContext, 
 from container_manager_core.host import Host
 from container_manager_core.plugins import Plugins
 from container_manager_core.spec import ContainerSpec
+
+HostSource = Callable[[], Mapping[str, Host]]
+"""Gives the hosts as they are configured now, by name."""
+
+OnChecked = Callable[[str, Health], None]
+"""Takes a host's name and how it is, after each check; called from any thread."""
 
 FIRST_REST_SECONDS = 1.0
 LONGEST_REST_SECONDS = 30.0
@@ -44,21 +50,48 @@ class Fleet:
     """The configured hosts. Safe for several threads.
 
     Args:
-        hosts: by name.
+        hosts: by name; or gives them, where they may change while a worker runs.
         plugins: bring the executor types.
         installation_id: put on everything that is started.
         clock: where the time comes from.
+        on_checked: told of every check.
+
+    Attributes:
+        hosts: by name, as of the last `refresh`. Replaced as a whole, never changed.
     """
 
-    def __init__(self, hosts: Mapping[str, Host], plugins: Plugins, installation_id: str, clock: Clock) -> None:
-        self.hosts = hosts
+    def __init__(
+        self,
+        hosts: Mapping[str, Host] | HostSource,
+        plugins: Plugins,
+        installation_id: str,
+        clock: Clock,
+        on_checked: OnChecked | None = None,
+    ) -> None:
+        self._source: HostSource = hosts if callable(hosts) else lambda: hosts
+        self.hosts: Mapping[str, Host] = self._source()
         self.plugins = plugins
         self._installation_id = installation_id
         self._clock = clock
+        self._on_checked = on_checked
         self._executors: dict[str, ContainerExecutor] = {}
+        self._replaced: list[ContainerExecutor] = []
         self._states: dict[str, HostState] = {}
         self._lock = threading.Lock()
-        self._making = {name: threading.Lock() for name in hosts}
+        self._making: dict[str, threading.Lock] = {}
+
+    def refresh(self) -> None:
+        """Take over what was configured anew.
+
+        A host whose options changed gets another executor; the former one is still used by who holds it.
+        """
+        before, hosts = self.hosts, self._source()
+        if hosts == before:
+            return
+        self.hosts = hosts
+        for name in list(self._executors):
+            if not _reached_alike(before.get(name), hosts.get(name)):
+                self._replaced.append(self._executors.pop(name))
 
     def host(self, name: str) -> Host:
         """The host of that name. Raises `NotFound`."""
@@ -76,7 +109,9 @@ class Fleet:
             ConfigurationError: its options cannot be used.
         """
         host = self.host(name)
-        with self._making[name]:
+        with self._lock:
+            making = self._making.setdefault(name, threading.Lock())
+        with making:
             made = self._executors.get(name)
             if made is None:
                 made = self._make(host)
@@ -149,6 +184,8 @@ class Fleet:
         else:
             problem = f"{health.message}; {health.hint}" if health.hint else health.message
             self._note_failure(name, problem, checked=True)
+        if self._on_checked is not None:
+            self._on_checked(name, health)
         return health
 
     def why_not(self, name: str, spec: ContainerSpec) -> str | None:
@@ -164,6 +201,14 @@ class Fleet:
 
     def close(self) -> None:
         """Give back every executor's connections."""
-        for _, executor in self.made():
+        for executor in [*self._replaced, *self._executors.values()]:
             executor.close()
+        self._replaced.clear()
         self._executors.clear()
+
+
+def _reached_alike(before: Host | None, after: Host | None) -> bool:
+    """Whether the executor of a host still does: weights and prices do not concern it."""
+    return (
+        before is not None and after is not None and (before.executor, before.config) == (after.executor, after.config)
+    )

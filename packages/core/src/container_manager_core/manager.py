@@ -16,7 +16,7 @@ from container_manager_core.config import Config, data_folder, embedded_store
 from container_manager_core.errors import IllegalTransition, InvalidInput, NotFound
 from container_manager_core.executor import Health, LogChunk, Logs, Stream
 from container_manager_core.failure import Failure, FailureKind
-from container_manager_core.fleet import Fleet
+from container_manager_core.fleet import Fleet, HostSource, OnChecked
 from container_manager_core.following import Changes, Follower, pieces
 from container_manager_core.host import Host
 from container_manager_core.job import Execution, Job, JobStatus
@@ -44,7 +44,9 @@ class ContainerManager:
 
     Args:
         config: where the store and the hosts are; found by `Config.load` when left out.
-        store, hosts, plugins, clock: replace what the configuration and the installed plugins give.
+        store, hosts, plugins, clock, vault: replace what the configuration and the installed plugins give.
+            Hosts that may change are given as a function of no arguments.
+        on_checked: told of every check of a host.
     """
 
     def __init__(
@@ -52,21 +54,27 @@ class ContainerManager:
         config: Config | None = None,
         *,
         store: JobStore | None = None,
-        hosts: Iterable[Host] | None = None,
+        hosts: Iterable[Host] | HostSource | None = None,
         plugins: Plugins | None = None,
         clock: Clock | None = None,
+        vault: Vault | None = None,
+        on_checked: OnChecked | None = None,
     ) -> None:
         self.config = config if config is not None else Config.load()
         self.clock = clock or SystemClock()
         self.plugins = plugins or Plugins.load()
-        self.hosts: Mapping[str, Host] = (
-            {host.name: host for host in hosts} if hosts is not None else dict(self.config.hosts)
-        )
+        self._host_source = hosts if callable(hosts) else _fixed(self.config.hosts.values() if hosts is None else hosts)
+        self._on_checked = on_checked
         self._store = store
         self._opening = threading.RLock()
         self._fleet: Fleet | None = None
-        self._vault: Vault | None = None
+        self._vault = vault
         self.secrets = SecretSource(self._open_vault, self.plugins.secret_resolvers())
+
+    @property
+    def hosts(self) -> Mapping[str, Host]:
+        """The hosts as they are configured now, by name."""
+        return self._host_source()
 
     @property
     def store(self) -> JobStore:
@@ -83,7 +91,9 @@ class ContainerManager:
         """The hosts at run time."""
         with self._opening:
             if self._fleet is None:
-                self._fleet = Fleet(self.hosts, self.plugins, self.store.installation_id(), self.clock)
+                self._fleet = Fleet(
+                    self._host_source, self.plugins, self.store.installation_id(), self.clock, self._on_checked
+                )
             return self._fleet
 
     def submit(
@@ -161,6 +171,42 @@ class ContainerManager:
             self._stream_until_ended(output, job.id, on_output)
             self._wait_for_cleanup(job.id, background.check)
         return self.get(job.id)
+
+    def launch(self, job_id: UUID) -> Job:
+        """Start a pending job from this process, without waiting for its end: a worker takes it over.
+
+        Returns:
+            The job: running, or ended when it could not be started; still pending, with the reason in
+            ``waiting``, when no host can take it now.
+
+        Raises:
+            IllegalTransition: it is not pending.
+        """
+        job = self.get(job_id)
+        if job.status is not JobStatus.PENDING:
+            raise IllegalTransition(job_id, job.status.value, JobStatus.LAUNCHING.value, "only a pending job starts")
+        return self._work_until(job_id, lambda job: job.status is not JobStatus.LAUNCHING and _was_tried(job))
+
+    def harvest(self, job_id: UUID) -> Job:
+        """Take over from this process what a running job that has ended left behind.
+
+        Returns:
+            The job as it is then: ended, or still running when its platform says so.
+        """
+        job = self.get(job_id)
+        if job.status is not JobStatus.RUNNING or job.execution is None or job.execution.execution_id is None:
+            return job
+        state = self.fleet.executor(job.execution.host).check_status(job.execution.execution_id)
+        return self._work_until(job_id, lambda job: not job.needs_attention) if state.has_ended else job
+
+    def _work_until(self, job_id: UUID, is_done: Callable[[Job], bool]) -> Job:
+        worker = self._worker(max_jobs=1, only_jobs=frozenset({job_id}))
+        changes = Changes(self.store, self.clock)
+        with BackgroundWorker(worker) as background:
+            while not is_done(job := self.get(job_id)):
+                background.check()
+                changes.wait(0.5)
+        return job
 
     def worker(
         self,
@@ -345,17 +391,18 @@ class ContainerManager:
         scheduled_at: datetime | None = None,
         created_by: str | None = None,
     ) -> None:
-        if requested_host is not None and requested_host not in self.hosts:
-            known = ", ".join(sorted(self.hosts)) or "none"
+        hosts = self.hosts if requested_host is not None or preferred_executor is not None else {}
+        if requested_host is not None and requested_host not in hosts:
+            known = ", ".join(sorted(hosts)) or "none"
             raise NotFound("host", f"no host is called {requested_host!r}", f"configured are: {known}")
         if preferred_executor is not None:
             self.plugins.executor_type(preferred_executor)
-            if preferred_executor not in {host.executor for host in self.hosts.values()}:
+            if preferred_executor not in {host.executor for host in hosts.values()}:
                 raise NotFound("executor", f"no configured host is of executor {preferred_executor!r}", "configure one")
-        if requested_host and preferred_executor and self.hosts[requested_host].executor != preferred_executor:
+        if requested_host and preferred_executor and hosts[requested_host].executor != preferred_executor:
             raise InvalidInput(
                 "host",
-                f"{requested_host!r} runs {self.hosts[requested_host].executor!r}, not {preferred_executor!r}",
+                f"{requested_host!r} runs {hosts[requested_host].executor!r}, not {preferred_executor!r}",
                 "ask for one of them",
             )
         if scheduled_at is not None and scheduled_at.tzinfo is None:
@@ -429,3 +476,13 @@ class ContainerManager:
             from container_manager_core.log import get_logger
 
             get_logger().exception("plugin.hook_failed", job_id=str(job.id))
+
+
+def _fixed(hosts: Iterable[Host]) -> HostSource:
+    by_name = {host.name: host for host in hosts}
+    return lambda: by_name
+
+
+def _was_tried(job: Job) -> bool:
+    """Whether a worker has decided on a pending job, if only that it has to wait."""
+    return job.status is not JobStatus.PENDING or job.waiting is not None

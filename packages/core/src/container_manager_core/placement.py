@@ -68,6 +68,8 @@ class Placement:
             room: free places of the worker.
             thorough: also take jobs that no host has room for now, so that each says why it waits.
         """
+        if thorough:
+            self.fleet.refresh()
         live = self.store.live_by_host() if room > 0 else {}
         places = self._free_places(live)
         limit = max(0, room if thorough else min(room, sum(places.values())))

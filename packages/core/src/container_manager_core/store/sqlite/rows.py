@@ -1,16 +1,13 @@
 """Jobs as rows of a SQLite store, and back."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from container_manager_core.failure import Failure
-from container_manager_core.job import Execution, Job, JobStatus, Route
-from container_manager_core.serialising import from_json, from_plain, plain_to_json, spec_from_json, to_json, to_plain
+from container_manager_core.job import Execution, Job, JobStatus
+from container_manager_core.serialising import from_json, spec_from_json, to_json
+from container_manager_core.store.facts import facts_from_json, facts_to_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -76,14 +73,13 @@ def changing_columns(job: Job, *, worker: str | None, is_cancelled: bool) -> tup
         int(job.needs_attention),
         text(worker),
         job.epoch,
-        plain_to_json(_facts(job)),
+        facts_to_json(job),
         None if execution is None else to_json(execution),
     )
 
 
 def job_of(row: Sequence[Any]) -> Job:
     """The job of a row of `COLUMNS`."""
-    facts = {name: _READ[name](value) for name, value in json.loads(row[12]).items() if name in _READ}
     return Job(
         id=UUID(bytes=row[0]),
         name=text_of(row[1]),
@@ -98,7 +94,7 @@ def job_of(row: Sequence[Any]) -> Job:
         cancel_requested_at=time_of(row[10]),
         spec=spec_from_json(row[11]),
         execution=None if row[13] is None else from_json(row[13], Execution),
-        **facts,
+        **facts_from_json(row[12]),
     )
 
 
@@ -107,49 +103,3 @@ def _due_at(job: Job) -> int | None:
         return None
     times = [time for time in (job.scheduled_at, job.not_before) if time is not None]
     return microseconds(max(times)) if times else None
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-_WRITE: Mapping[str, Callable[[Any], Any]] = {
-    "queued_at": datetime.isoformat,
-    "scheduled_at": datetime.isoformat,
-    "preferred_executor": _same,
-    "created_by": _same,
-    "not_before": datetime.isoformat,
-    "waiting": _same,
-    "route": to_plain,
-    "exit_code": _same,
-    "failure": to_plain,
-    "started_at": datetime.isoformat,
-    "estimated_cost": str,
-    "actual_cost": str,
-}
-
-_READ: Mapping[str, Callable[[Any], Any]] = {
-    "queued_at": datetime.fromisoformat,
-    "scheduled_at": datetime.fromisoformat,
-    "preferred_executor": _same,
-    "created_by": _same,
-    "not_before": datetime.fromisoformat,
-    "waiting": _same,
-    "route": lambda data: from_plain(data, Route),
-    "exit_code": _same,
-    "failure": lambda data: from_plain(data, Failure),
-    "started_at": datetime.fromisoformat,
-    "estimated_cost": Decimal,
-    "actual_cost": Decimal,
-}
-
-
-_fact_values = attrgetter(*_WRITE)
-
-
-def _facts(job: Job) -> dict[str, Any]:
-    facts = {}
-    for (name, write), value in zip(_WRITE.items(), _fact_values(job), strict=True):
-        if value is not None:
-            facts[name] = write(value)
-    return facts

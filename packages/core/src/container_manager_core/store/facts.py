@@ -1,0 +1,64 @@
+"""What a job has become, beside what a store looks for in columns: as JSON, and back. Shared by stores with rows."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+from container_manager_core.failure import Failure
+from container_manager_core.job import Job, Route
+from container_manager_core.serialising import from_plain, plain_to_json, to_plain
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_WRITE: Mapping[str, Callable[[Any], Any]] = {
+    "queued_at": datetime.isoformat,
+    "scheduled_at": datetime.isoformat,
+    "preferred_executor": _same,
+    "created_by": _same,
+    "not_before": datetime.isoformat,
+    "waiting": _same,
+    "route": to_plain,
+    "exit_code": _same,
+    "failure": to_plain,
+    "started_at": datetime.isoformat,
+    "estimated_cost": str,
+    "actual_cost": str,
+}
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "queued_at": datetime.fromisoformat,
+    "scheduled_at": datetime.fromisoformat,
+    "preferred_executor": _same,
+    "created_by": _same,
+    "not_before": datetime.fromisoformat,
+    "waiting": _same,
+    "route": lambda data: from_plain(data, Route),
+    "exit_code": _same,
+    "failure": lambda data: from_plain(data, Failure),
+    "started_at": datetime.fromisoformat,
+    "estimated_cost": Decimal,
+    "actual_cost": Decimal,
+}
+
+
+_fact_values = attrgetter(*_WRITE)
+
+
+def facts_to_json(job: Job) -> str:
+    """The facts that are known of a job, as compact JSON in ASCII."""
+    facts = {}
+    for (name, write), value in zip(_WRITE.items(), _fact_values(job), strict=True):
+        if value is not None:
+            facts[name] = write(value)
+    return plain_to_json(facts)
+
+
+def facts_from_json(text: str) -> dict[str, Any]:
+    """The same as arguments of `Job`; what a newer version wrote beside them is passed over."""
+    return {name: _READ[name](value) for name, value in json.loads(text).items() if name in _READ}
