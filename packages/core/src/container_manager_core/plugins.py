@@ -35,8 +35,12 @@ class Plugins:
             self._add(distribution, plugin)
 
     @classmethod
-    def load(cls) -> "Plugins":
-        """The core's own executors and every plugin that the installed distributions announce."""
+    def load(cls, also: Iterable[tuple[str, Any]] = ()) -> "Plugins":
+        """The core's own executors and every plugin that the installed distributions announce.
+
+        Args:
+            also: further plugins, each with the name that reports on it use.
+        """
         from importlib.metadata import entry_points
 
         from container_manager_core.executors import plugin as own
@@ -49,7 +53,7 @@ class Plugins:
                 loaded.append((distribution, entry_point.load()))
             except Exception as error:  # whatever a stranger's module raises must not stop the others
                 problems.append(PluginError(distribution, f"{entry_point.value} cannot be imported: {error!r}"))
-        return cls(loaded, problems)
+        return cls([*loaded, *also], problems)
 
     @property
     def hook(self) -> Any:

@@ -32,6 +32,8 @@ _WRITE: Mapping[str, Callable[[Any], Any]] = {
 }
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
+    "created_at": datetime.fromisoformat,
+    "finished_at": datetime.fromisoformat,
     "queued_at": datetime.fromisoformat,
     "scheduled_at": datetime.fromisoformat,
     "preferred_executor": _same,
@@ -50,9 +52,17 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 _fact_values = attrgetter(*_WRITE)
 
 
-def facts_to_json(job: Job) -> str:
-    """The facts that are known of a job, as compact JSON in ASCII."""
+def facts_to_json(job: Job, *, created: bool = False) -> str:
+    """The facts that are known of a job, as compact JSON in ASCII.
+
+    Args:
+        created: also its creation and its end, for a store whose columns do not hold these times exactly.
+    """
     facts = {}
+    if created:
+        facts["created_at"] = job.created_at.isoformat()
+        if job.finished_at is not None:
+            facts["finished_at"] = job.finished_at.isoformat()
     for (name, write), value in zip(_WRITE.items(), _fact_values(job), strict=True):
         if value is not None:
             facts[name] = write(value)

@@ -1,0 +1,1 @@
+"""container-manager for Django: put ``container_manager`` into INSTALLED_APPS."""

@@ -1,0 +1,1 @@
+"""System checks: what the project's settings and hosts have wrong."""

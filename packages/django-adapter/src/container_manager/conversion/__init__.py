@@ -1,0 +1,1 @@
+"""From the models to the core's values, and from its errors to the forms'."""

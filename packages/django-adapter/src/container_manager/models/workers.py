@@ -1,0 +1,32 @@
+"""What workers keep in the database beside the jobs."""
+
+from django.db import models
+
+
+class WorkerLease(models.Model):
+    """A worker that lives: its jobs are its own until then."""
+
+    id = models.CharField(primary_key=True, max_length=255)
+    expires_at = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class HostLock(models.Model):
+    """Locked while a host's free places are counted, on databases without advisory locks."""
+
+    host = models.CharField(primary_key=True, max_length=100)
+
+    def __str__(self) -> str:
+        return self.host
+
+
+class Installation(models.Model):
+    """The one row that says which installation this is: its id is on everything it starts."""
+
+    number = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    identifier = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.identifier

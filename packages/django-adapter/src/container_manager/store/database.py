@@ -1,0 +1,143 @@
+"""The project's database as the store uses it: short transactions, errors that say what to do, own connections."""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from container_manager_core.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+WAIT_SECONDS = 30.0
+_BUSY = ("database is locked", "database table is locked", "deadlock", "could not serialize")
+_REMEDIES = {
+    "no such table": "run 'manage.py migrate'",
+    "does not exist": "run 'manage.py migrate'",
+    "doesn't exist": "run 'manage.py migrate'",
+}
+
+
+class Database:
+    """One database of the project.
+
+    Until `pool` is called, each thread uses its usual Django connection, so that what is written belongs to the
+    caller's transaction; after it, connections of our own, which any thread borrows for one statement or transaction.
+
+    Args:
+        alias: its name in DATABASES.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self._pooled = False
+        self._idle: deque[BaseDatabaseWrapper] = deque()
+        self._borrowed = threading.local()
+
+    def pool(self) -> None:
+        """From now on, use connections of our own."""
+        self._pooled = True
+
+    @property
+    def vendor(self) -> str:
+        """``postgresql``, ``sqlite`` or ``mysql``."""
+        return connections[self.alias].vendor
+
+    @contextmanager
+    def connected(self) -> Iterator[BaseDatabaseWrapper]:
+        """A connection that is also the ORM's in this thread, while the block runs."""
+        if not self._pooled or getattr(self._borrowed, "depth", 0):
+            yield connections[self.alias]
+            return
+        usual = connections[self.alias]
+        own = self._borrow()
+        connections[self.alias] = own
+        self._borrowed.depth = 1
+        try:
+            yield own
+        finally:
+            self._borrowed.depth = 0
+            connections[self.alias] = usual
+            self._give_back(own)
+
+    def run(self, work: Callable[[Any], T]) -> T:
+        """What ``work`` returns, given a cursor: one statement, or reads that need not agree with each other.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached.
+        """
+        return self._patiently(lambda connection: self._with_cursor(connection, work))
+
+    def write(self, work: Callable[[Any], T]) -> T:
+        """What ``work`` returns, after what it wrote is durable: all of it, or nothing if it raises.
+
+        Inside the caller's transaction it is as durable as that. ``work`` is called again when another writer was
+        in the way. Raises `StoreUnavailable`.
+        """
+
+        def attempt(connection: BaseDatabaseWrapper) -> T:
+            with transaction.atomic(using=self.alias):
+                return self._with_cursor(connection, work)
+
+        return self._patiently(attempt)
+
+    def close(self) -> None:
+        """Close the connections of our own that nobody uses now."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @staticmethod
+    def _with_cursor(connection: BaseDatabaseWrapper, work: Callable[[Any], T]) -> T:
+        with connection.cursor() as cursor:
+            return work(cursor)
+
+    def _patiently(self, attempt: Callable[[BaseDatabaseWrapper], T]) -> T:
+        started = time.monotonic()
+        while True:
+            with self.connected() as connection:
+                inside = connection.in_atomic_block
+                try:
+                    return attempt(connection)
+                except (OperationalError, InterfaceError, DatabaseError) as error:
+                    if inside or not _is_passing(error):
+                        raise
+                    busy = any(word in str(error) for word in _BUSY)
+                    if not busy:
+                        connection.close()
+                    if not busy or time.monotonic() - started > WAIT_SECONDS:
+                        raise self._translated(error) from error
+            time.sleep(random.uniform(0.001, 0.01))
+
+    def _borrow(self) -> BaseDatabaseWrapper:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = connections.create_connection(self.alias)
+            connection.inc_thread_sharing()
+        connection.close_if_health_check_failed()
+        return connection
+
+    def _give_back(self, connection: BaseDatabaseWrapper) -> None:
+        if connection.errors_occurred or connection.closed_in_transaction:
+            connection.close()
+        self._idle.append(connection)
+
+    def _translated(self, error: Exception) -> StoreUnavailable:
+        problem = " ".join(str(error).split())
+        remedy = next((remedy for words, remedy in _REMEDIES.items() if words in problem), "")
+        return StoreUnavailable(
+            f"django:{self.alias}", problem or type(error).__name__, remedy or "look whether the database runs"
+        )
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the database, rather than what was asked of it, is the trouble; missing tables count as that."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    return type(error).__name__ == "ProgrammingError" and any(words in str(error) for words in _REMEDIES)

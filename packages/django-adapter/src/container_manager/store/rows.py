@@ -1,0 +1,207 @@
+"""Jobs and executions as rows of the ORM's tables, and back."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+
+from container_manager.conversion.times import as_stored
+from container_manager_core.job import Execution, Job, JobStatus
+from container_manager_core.serialising import from_json, spec_from_json, to_json
+from container_manager_core.store.facts import facts_from_json, facts_to_json
+
+if TYPE_CHECKING:
+    from container_manager.models import ContainerJob
+
+JOBS = "container_manager_containerjob"
+EXECUTIONS = "container_manager_containerexecution"
+CHUNKS = "container_manager_outputchunk"
+LEASES = "container_manager_workerlease"
+
+READ = (
+    "id",
+    "name",
+    "status",
+    "priority",
+    "docker_host_id",
+    "attempt",
+    "worker",
+    "epoch",
+    "cancel_requested",
+    "spec",
+    "facts",
+    "latest_execution",
+    "submitter",
+    "preferred_executor",
+)
+"""The columns that hold a job; all others are for people and for finding it."""
+
+COLUMNS = ", ".join(READ)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_CENT = Decimal("0.000000000001")
+
+
+def microseconds(moment: datetime | None) -> int | None:
+    """A time as the store's own columns hold it."""
+    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
+
+
+def text(value: str | None, most: int | None = None) -> str:
+    """Text that every database takes: without NUL, without halves of characters, cut to its column."""
+    clean = (value or "").replace("\0", "").encode("utf-8", "replace").decode()
+    return clean[:most]
+
+
+def job_of(row: Sequence[Any]) -> Job:
+    """The job of a row of `READ`."""
+    facts = facts_from_json(row[10])
+    facts.pop("preferred_executor", None)
+    facts.pop("created_by", None)
+    return Job(
+        id=uuid_of(row[0]),
+        name=row[1],
+        status=JobStatus(row[2]),
+        priority=row[3],
+        requested_host=row[4],
+        attempt=row[5],
+        worker=row[6],
+        epoch=row[7],
+        cancel_requested_at=None if row[8] is None else _EPOCH + timedelta(microseconds=row[8]),
+        spec=spec_from_json(row[9]),
+        execution=None if row[11] is None else from_json(row[11], Execution),
+        created_by=row[12],
+        preferred_executor=row[13] or None,
+        **facts,
+    )
+
+
+def job_of_model(row: "ContainerJob") -> Job:
+    """The job of a model as it is in memory."""
+    return job_of([getattr(row, name) for name in READ])
+
+
+def waiting_columns(job: Job) -> dict[str, Any]:
+    """What a job that was not started yet has in the columns that people do not fill in."""
+    return {
+        "spec": to_json(job.spec),
+        "facts": facts_to_json(job, created=True),
+        "due_at": None if job.cancel_requested_at is not None else due_at(job),
+        "overdue_at": microseconds(job.queue_deadline),
+        "host_name": job.host,
+        "submitter": job.created_by,
+        "waiting": text(job.waiting),
+    }
+
+
+def added_columns(job: Job) -> dict[str, Any]:
+    """Every column of a job that the core adds."""
+    return {
+        "id": job.id,
+        "name": job.name,
+        "docker_host_id": job.requested_host,
+        "image": text(job.spec.image, 500),
+        "command": "",
+        "override_command": "",
+        "override_environment": {},
+        "priority": job.priority,
+        "scheduled_at": as_stored(job.scheduled_at),
+        "preferred_executor": job.preferred_executor or "",
+        "created_at": as_stored(job.created_at),
+        "submitter": job.created_by,
+        "cancel_requested": microseconds(job.cancel_requested_at),
+        "spec": to_json(job.spec),
+        **changed_columns(job, worker=job.worker),
+        "due_at": None if job.cancel_requested_at is not None else due_at(job),
+    }
+
+
+def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
+    """Every column that a record writes, but `due_at` and the cancellation mark."""
+    execution, failure, route = job.execution, job.failure, job.route
+    identifier = text(execution.execution_id if execution else None)
+    is_docker = job.executor in (None, "docker")
+    return {
+        "docker_host_id": job.requested_host,
+        "status": job.status.value,
+        "attempt": job.attempt,
+        "exit_code": job.exit_code,
+        "failure_kind": failure.kind.value if failure else "",
+        "failure_message": text(failure.message) if failure else "",
+        "failure_hint": text(failure.hint) if failure else "",
+        "waiting": text(job.waiting),
+        "host_name": job.host,
+        "executor_type": (execution.executor if execution else "")[:50],
+        "routing_reason": text(route.reason) if route else "",
+        "container_id": identifier[:255] if is_docker else "",
+        "external_execution_id": "" if is_docker else identifier[:500],
+        "executor_metadata": plain_metadata(execution),
+        "estimated_cost": money(job.estimated_cost),
+        "actual_cost": money(job.actual_cost),
+        "started_at": as_stored(job.started_at),
+        "finished_at": as_stored(job.finished_at),
+        "attention": job.needs_attention,
+        "overdue_at": microseconds(job.queue_deadline),
+        "worker": worker,
+        "epoch": job.epoch,
+        "facts": facts_to_json(job, created=True),
+        "latest_execution": None if execution is None else to_json(execution),
+    }
+
+
+def execution_columns(job: Job) -> dict[str, Any]:
+    """The row of a job's latest attempt."""
+    execution = job.execution
+    assert execution is not None
+    failure, usage = execution.failure, execution.usage
+    return {
+        "job_id": job.id,
+        "attempt": execution.attempt,
+        "executor_type": execution.executor[:50],
+        "host_id": execution.host,
+        "container_id": text(execution.execution_id, 500),
+        "status": execution.status.value,
+        "exit_code": execution.exit_code,
+        "failure_kind": failure.kind.value if failure else "",
+        "failure_message": text(failure.message) if failure else "",
+        "failure_hint": text(failure.hint) if failure else "",
+        "max_memory_usage": usage.peak_memory_bytes if usage else None,
+        "cpu_seconds": usage.cpu_seconds if usage else None,
+        "started_at": as_stored(execution.started_at),
+        "finished_at": as_stored(execution.finished_at),
+        "cost": money(execution.cost),
+        "record": to_json(execution),
+    }
+
+
+def plain_metadata(execution: Execution | None) -> Mapping[str, Any]:
+    """The platform's facts as JSON that every database takes."""
+    import json
+
+    if execution is None or not execution.metadata:
+        return {}
+    plain = to_json(attrs.evolve(execution))
+    found: Mapping[str, Any] = json.loads(plain.replace("\\u0000", "")).get("metadata", {})
+    return found
+
+
+def money(amount: Decimal | None) -> Decimal | None:
+    """An amount as it fits its column."""
+    return None if amount is None else amount.quantize(_CENT)
+
+
+def due_at(job: Job) -> int | None:
+    """When a pending job that has to wait for a time may start."""
+    if job.status is not JobStatus.PENDING:
+        return None
+    times = [time for time in (job.scheduled_at, job.not_before) if time is not None]
+    return microseconds(max(times)) if times else None
+
+
+def uuid_of(value: Any) -> UUID:
+    """An id as a driver gives it."""
+    return value if isinstance(value, UUID) else UUID(value)

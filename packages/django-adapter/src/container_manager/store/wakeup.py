@@ -1,0 +1,110 @@
+"""Noticing that something changed, without a query for each look."""
+
+import sqlite3
+import threading
+import time
+from typing import Any
+
+from django.db import DatabaseError, connections
+
+CHANNEL = "container_manager"
+_RECONNECT_SECONDS = 5.0
+_LISTEN_SECONDS = 1.0
+
+
+class NoWakeup:
+    """Nothing tells of changes: workers look at each poll interval."""
+
+    def token(self) -> object:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+class SqliteWakeup:
+    """SQLite's ``data_version``, which another connection's commit changes.
+
+    Args:
+        path: the database file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
+
+    def token(self) -> object:
+        with self._lock:
+            if self._connection is None:
+                self._connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+            try:
+                return self._connection.execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.OperationalError:
+                return time.monotonic()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+
+class PostgresWakeup:
+    """PostgreSQL's LISTEN on a connection of its own, in a thread that begins at the first look.
+
+    Args:
+        alias: the database.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        self._count = 0
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def token(self) -> object:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._listen, name="container-manager listen", daemon=True)
+                self._thread.start()
+        return self._count
+
+    def close(self) -> None:
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2 * _LISTEN_SECONDS)
+
+    def _listen(self) -> None:
+        while not self._stopped.is_set():
+            connection: Any = connections.create_connection(self._alias)
+            try:
+                self._hear(connection)
+            except DatabaseError:
+                self._count += 1
+                self._stopped.wait(_RECONNECT_SECONDS)
+            finally:
+                connection.close()
+
+    def _hear(self, connection: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+        self._count += 1  # what came before is not known
+        with connection.wrap_database_errors:
+            while not self._stopped.is_set():
+                for _ in connection.connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
+                    self._count += 1
+
+
+Wakeup = NoWakeup | SqliteWakeup | PostgresWakeup
+
+
+def wakeup_of(alias: str) -> Wakeup:
+    """What tells of changes of a database."""
+    connection = connections[alias]
+    if connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg":
+        return PostgresWakeup(alias)
+    if connection.vendor == "sqlite" and not connection.is_in_memory_db():
+        return SqliteWakeup(str(connection.settings_dict["NAME"]))
+    return NoWakeup()

@@ -1,0 +1,78 @@
+"""A Django project on a real database: SQLite in a file, or what ``--database`` says."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support.postgres import open_postgres
+from support.unavailable import ServiceUnavailable
+
+VARIABLE = "CONTAINER_MANAGER_TEST_DATABASE_URL"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="the database of the Django tests",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The project set up, its tables made; its database's URL."""
+    with ExitStack() as stack:
+        if request.config.getoption("--database") == "postgresql":
+            try:
+                server = stack.enter_context(open_postgres())
+            except ServiceUnavailable as error:
+                pytest.fail(str(error), pytrace=False)
+            url = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
+        else:
+            url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'db.sqlite3'}"
+        os.environ[VARIABLE] = url
+        os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+        sys.path.insert(0, str(Path(__file__).parent))
+        import django
+        from django.core.management import call_command
+        from django.db import connections
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        yield url
+        from container_manager.manager import reset
+
+        reset()
+        connections.close_all()
+
+
+@pytest.fixture(autouse=True)
+def _clean_tables(project: str) -> Iterator[None]:
+    """Every test begins with empty tables and leaves no connection open."""
+    from django.apps import apps
+    from django.db import connection
+
+    yield
+    from container_manager.manager import reset
+
+    reset()
+    tables = [
+        model._meta.db_table
+        for name in ("container_manager", "auth", "sessions")
+        for model in apps.get_app_config(name).get_models()
+    ]
+    kept = {"auth_permission"}
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"TRUNCATE {', '.join(table for table in tables if table not in kept)} CASCADE")
+        else:
+            with connection.constraint_checks_disabled():
+                for table in tables:
+                    if table not in kept:
+                        cursor.execute(f"DELETE FROM {table}")
+    connection.close()
