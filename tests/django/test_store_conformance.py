@@ -41,7 +41,7 @@ class TestOrmStore(StoreConformance):
             lambda: self.add(store, clock),
             lambda: store.request_cancel([job.id], clock.now()),
             lambda: other_store.watch(job.id, clock.now()),
-            lambda: store.release("worker-1"),
+            lambda: (self.take(store), store.release("worker-1")),
         ):
             self.wait_until_quiet(watched)
             change()
