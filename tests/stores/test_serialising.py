@@ -109,6 +109,8 @@ executions = st.builds(
     failure=maybe(failures),
     usage=maybe(usages),
     cost=maybe(amounts),
+    reserved=amounts,
+    accounts=st.lists(st.text(max_size=5), max_size=3).map(tuple),
     metadata=st.dictionaries(texts, plain_data, max_size=3),
     logs=positions,
     cleaned=st.booleans(),

@@ -1,6 +1,7 @@
 """Every store against a model so simple that it can be read, with crashes and time between the steps."""
 
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 import attrs
@@ -13,7 +14,7 @@ from container_manager_core.clock import VirtualClock
 from container_manager_core.executor import Stream
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.job import Job, JobStatus
-from container_manager_core.store import Claim, JobQuery, JobStore, Record, RecordOutcome, StoredLog
+from container_manager_core.store import Charge, Claim, JobQuery, JobStore, Record, RecordOutcome, StoredLog
 from container_manager_core.store.logs import gap_marker
 from container_manager_core.store.memory import MemoryStore
 from container_manager_core.store.sqlite import SqliteStore
@@ -21,6 +22,16 @@ from container_manager_core.testing.store_kit import LEASE_SECONDS, StoreKit, se
 
 WORKERS = st.sampled_from(["ann", "bob", "cyd"])
 HOSTS = st.sampled_from(["host-1", "host-2"])
+ACCOUNTS = ("day", "month")
+CHARGES = st.lists(
+    st.builds(
+        Charge,
+        account=st.sampled_from(ACCOUNTS),
+        amount=st.integers(-3, 5).map(Decimal),
+        cap=st.sampled_from([None, Decimal(4), Decimal(8)]),
+    ),
+    max_size=3,
+)
 LIMIT = 1024
 KIT = StoreKit()
 
@@ -44,6 +55,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = self.open()
         self.known: dict[object, Known] = {}
         self.alive: dict[str, object] = {}
+        self.balances = dict.fromkeys(ACCOUNTS, Decimal(0))
 
     def open(self) -> JobStore:
         raise NotImplementedError
@@ -111,14 +123,22 @@ class StoreMachine(RuleBasedStateMachine):
         ready.sort(key=lambda job: (-job.priority, job.created_at))
         return orphans + (ready[:limit] if pending else [])
 
-    @rule(target=views, views=views, host=HOSTS, capacity=st.sampled_from([None, 1, 2]))
-    def launch(self, views: list[Job], host: str, capacity: int | None) -> list[Job]:
+    @rule(target=views, views=views, host=HOSTS, capacity=st.sampled_from([None, 1, 2]), charges=CHARGES)
+    def launch(self, views: list[Job], host: str, capacity: int | None, charges: list[Charge]) -> list[Job]:
         return self.write(
             views,
             JobStatus.PENDING,
             lambda job: KIT.launching(job, self.clock.now(), host),
             capacity=capacity,
+            charges=tuple(charges),
         )
+
+    @rule(job_id=jobs, host=HOSTS)
+    def move(self, job_id: object, host: str) -> None:
+        self.store.request_move([job_id], host)
+        known = self.known[job_id]
+        if not known.job.status.is_terminal:
+            known.job = attrs.evolve(known.job, requested_host=host)
 
     @rule(target=views, views=views, data=st.binary(max_size=700))
     def start(self, views: list[Job], data: bytes) -> list[Job]:
@@ -171,7 +191,7 @@ class StoreMachine(RuleBasedStateMachine):
         for job_id in gone:
             del self.known[job_id]
 
-    def write(self, views, status, change, data=b"", capacity=None, release=False):
+    def write(self, views, status, change, data=b"", capacity=None, release=False, charges=()):
         """Write from outdated or right views: what the model lets through, and nothing else, must be stored."""
         seen = [job for job in views if status is None or job.status is status]
         records, expected, after = [], [], []
@@ -180,7 +200,9 @@ class StoreMachine(RuleBasedStateMachine):
             changed = change(job)
             total = b"".join(known.output.get(a, b"") for a in [changed.attempt]) if known else b""
             logs = (StoredLog(stream=Stream.STDOUT, offset=len(total), data=data),) if data else ()
-            records.append(Record(job=changed, expect=status, capacity=capacity, logs=logs, release=release))
+            records.append(
+                Record(job=changed, expect=status, capacity=capacity, charges=charges, logs=logs, release=release)
+            )
             expected.append(self.apply(records[-1], data))
             after.append(self.known[job.id].job if expected[-1] == RecordOutcome.STORED else job)
         assert list(self.store.record_many(records)) == expected
@@ -196,10 +218,17 @@ class StoreMachine(RuleBasedStateMachine):
             others = [other.job for other in self.known.values() if other.job.id != job.id]
             if sum(other.status.is_live and other.host == job.host for other in others) >= record.capacity:
                 return RecordOutcome.NO_CAPACITY
+        balances = dict(self.balances)
+        for charge in record.charges:
+            balances[charge.account] += charge.amount
+            if charge.cap is not None and balances[charge.account] > charge.cap:
+                return RecordOutcome.NO_BUDGET
+        self.balances = balances
         is_restart = known.job.status.is_terminal and job.status is JobStatus.PENDING
         is_done = job.status.is_terminal and not job.needs_attention
         known.job = attrs.evolve(
             job,
+            requested_host=known.job.requested_host,
             cancel_requested_at=None if is_restart else known.job.cancel_requested_at,
             worker=None if record.release or is_done else job.worker,
         )
@@ -225,6 +254,10 @@ class StoreMachine(RuleBasedStateMachine):
                 if len(output) > LIMIT:
                     whole = output[:512] + gap_marker(len(output) - LIMIT) + output[-512:]
                 assert KIT.read(self.store, known.job.id, attempt=attempt) == whole
+
+    @invariant()
+    def the_accounts_are_as_the_model(self) -> None:
+        assert self.store.balances(ACCOUNTS) == self.balances
 
     @invariant()
     def what_is_counted_agrees(self) -> None:

@@ -1,7 +1,7 @@
 """Putting a worker together from its parts."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from container_manager_core.clock import Clock
@@ -15,7 +15,7 @@ from container_manager_core.placement import Placement
 from container_manager_core.plugins import Plugins
 from container_manager_core.reconciler import Reconciler
 from container_manager_core.recorder import Recorder
-from container_manager_core.routing import Router
+from container_manager_core.routing import Obstacle, Router
 from container_manager_core.secrets import SecretSource
 from container_manager_core.store.protocol import JobStore
 from container_manager_core.worker import Worker, new_worker_id
@@ -33,11 +33,13 @@ def assemble_worker(
     only_hosts: frozenset[str] | None = None,
     only_jobs: frozenset[UUID] | None = None,
     impatient: bool = False,
+    obstacles: Sequence[Obstacle] = (),
     on_progress: Callable[[str], None] | None = None,
 ) -> Worker:
     """A worker with an id of its own, ready to run.
 
     Args:
+        obstacles: what may keep a job from a host, such as budgets.
         lanes: threads unless told otherwise; `InlineLanes` for a test that calls ``step`` itself.
         on_progress: takes lines on image pulls and the like.
     """
@@ -57,7 +59,7 @@ def assemble_worker(
         store=store,
         recorder=operations.recorder,
         fleet=fleet,
-        router=Router(fleet),
+        router=Router(fleet, obstacles),
         settings=settings,
         clock=clock,
         only_hosts=only_hosts,

@@ -45,6 +45,10 @@ class StopReason(StrEnum):
 
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"
+    COST = "cost"
+    """It has cost what it may."""
+    MOVED = "moved"
+    """It is to run on another host."""
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +94,8 @@ class Execution:
             platform's own times.
         stop_reason: set before the platform is told to stop it.
         exit_code: the command's; None when it never ran or the platform does not tell.
-        cost: in the host's currency.
+        cost: in the currency all hosts share, in whole millionths; known when it has ended.
+        reserved: what budgets hold back for it, on each of these ``accounts``; its end puts the cost in its place.
         metadata: the platform's facts, for example ``container_name`` and ``image_digest``.
         logs: how far its output is stored.
         cleaned: whether a worker has nothing more to do for it on the platform.
@@ -109,6 +114,8 @@ class Execution:
     failure: Failure | None = None
     usage: Usage | None = None
     cost: Decimal | None = None
+    reserved: Decimal = Decimal(0)
+    accounts: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     logs: LogPosition = attrs.field(factory=LogPosition)
     cleaned: bool = False
@@ -158,7 +165,8 @@ class Job:
         status: see `JobStatus`.
         priority: 0 to 100, higher goes first.
         scheduled_at: not started before.
-        requested_host, preferred_executor: the submitter's wishes for routing.
+        requested_host: where the submitter, or whoever moved it last, wants it.
+        preferred_executor: the submitter's wish where no host is asked for.
         created_by: who submitted it.
         created_at, queued_at: when it was submitted, and when it was submitted or last restarted.
         not_before: a pause before the next attempt.
@@ -168,7 +176,7 @@ class Job:
         route: the latest routing decision.
         exit_code, failure: how the latest attempt ended.
         started_at: when the first attempt ran; ``finished_at``: when the job ended.
-        estimated_cost, actual_cost: in the host's currency, over all attempts.
+        estimated_cost, actual_cost: in the currency all hosts share, over all attempts.
         cancel_requested_at: when somebody asked for it to be stopped.
         worker, epoch: who holds the lease, and the fencing token that every write carries.
     """
@@ -208,6 +216,11 @@ class Job:
     def executor(self) -> str | None:
         """The executor of the latest attempt; before the first, the one that was preferred."""
         return self.execution.executor if self.execution else self.preferred_executor
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether an attempt is on another host than the one that is asked for now."""
+        return self.status.is_live and self.requested_host not in (None, self.host)
 
     @property
     def queue_deadline(self) -> datetime | None:

@@ -24,6 +24,8 @@ _WORDS = {
     FailureKind.QUOTA: "could not be started: a quota was reached",
     FailureKind.CREDENTIALS: "could not be started: access was refused",
     FailureKind.SPEC: "could not be started as it was asked for",
+    FailureKind.POLICY: "could not be started: a policy forbids it",
+    FailureKind.BUDGET: "was stopped or not started, as it costs too much",
     FailureKind.LOST: "was lost by its host",
     FailureKind.PLATFORM: "failed because of its host",
 }

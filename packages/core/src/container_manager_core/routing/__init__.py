@@ -1,5 +1,5 @@
 """Where a job runs, and why."""
 
-from container_manager_core.routing.router import Refusal, Router
+from container_manager_core.routing.router import Obstacle, Refusal, Router
 
-__all__ = ["Refusal", "Router"]
+__all__ = ["Obstacle", "Refusal", "Router"]

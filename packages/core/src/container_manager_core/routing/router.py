@@ -1,7 +1,7 @@
 """Choosing a host for a job."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -9,6 +9,9 @@ import attrs
 from container_manager_core.fleet import Fleet
 from container_manager_core.host import Host
 from container_manager_core.job import Candidate, Job, Route
+
+Obstacle = Callable[[Job, Host, datetime], str | None]
+"""Why a host may not take a job now, for example a budget that is used up; None when it may."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,10 +50,12 @@ class Router:
 
     Args:
         fleet: the hosts and their health.
+        obstacles: each is asked of every host that could otherwise take a job.
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, obstacles: Sequence[Obstacle] = ()) -> None:
         self._fleet = fleet
+        self._obstacles = tuple(obstacles)
         self._shares: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -64,7 +69,7 @@ class Router:
             now: the time of the decision.
             avoid: hosts to pass over, for example one that has just turned out to be full.
         """
-        looks = [self._look(job, host, live, avoid) for host in self._fleet.hosts.values()]
+        looks = [self._look(job, host, live, now, avoid) for host in self._fleet.hosts.values()]
         eligible = [look.host for look in looks if look.obstacle is None]
         reason = _wish(job)
         if eligible and not reason:
@@ -92,7 +97,7 @@ class Router:
             unable[host.name] = problem
         return _refusal(job, looks, unable)
 
-    def _look(self, job: Job, host: Host, live: Mapping[str, int], avoid: frozenset[str]) -> _Look:
+    def _look(self, job: Job, host: Host, live: Mapping[str, int], now: datetime, avoid: frozenset[str]) -> _Look:
         if job.requested_host and host.name != job.requested_host:
             return _Look(host=host, obstacle=f"the job asks for {job.requested_host}", lasting=True, wished_away=True)
         if job.preferred_executor and host.executor != job.preferred_executor:
@@ -115,7 +120,8 @@ class Router:
             return _Look(host=host, obstacle=state.problem)
         if live.get(host.name, 0) >= host.max_concurrent_jobs or host.name in avoid:
             return _Look(host=host, obstacle=f"it is full ({host.max_concurrent_jobs} jobs)", full=True)
-        return _Look(host=host)
+        found = (obstacle(job, host, now) for obstacle in self._obstacles)
+        return _Look(host=host, obstacle=next((reason for reason in found if reason is not None), None))
 
     def _ask_plugins(self, job: Job, eligible: Sequence[Host]) -> Host | None:
         answer = self._fleet.plugins.hook.container_manager_route(job=job, candidates=eligible)

@@ -6,6 +6,7 @@ The stores themselves are imported when one is opened: `container_manager_core.s
 
 from container_manager_core.store.opening import open_store
 from container_manager_core.store.protocol import (
+    Charge,
     Claim,
     JobQuery,
     JobStore,
@@ -17,6 +18,7 @@ from container_manager_core.store.protocol import (
 )
 
 __all__ = [
+    "Charge",
     "Claim",
     "JobQuery",
     "JobStore",

@@ -5,15 +5,18 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from operator import attrgetter
 from uuid import UUID, uuid4
 
 import attrs
 
 from container_manager_core.clock import Clock
+from container_manager_core.costs.sums import CostQuery, CostSum, sum_up
 from container_manager_core.errors import InvalidInput, NotFound
 from container_manager_core.executor import Stream
 from container_manager_core.job import Execution, Job, JobStatus
+from container_manager_core.secrets import Secret
 from container_manager_core.serialising import refuse_clear_secrets
 from container_manager_core.store.logs import Chunk, Retention
 from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, RecordOutcome, Signals, StoredLog
@@ -83,6 +86,7 @@ class MemoryStore:
         self._attention: set[UUID] = set()
         self._leased: set[UUID] = set()
         self._workers: dict[str, datetime] = {}
+        self._balances: dict[str, Decimal] = {}
         self._added = 0
         self._changes = 0
 
@@ -163,6 +167,12 @@ class MemoryStore:
                 if entry and not entry.job.status.is_terminal and entry.job.cancel_requested_at is None:
                     self._put(entry, attrs.evolve(entry.job, cancel_requested_at=now))
 
+    def request_move(self, job_ids: Sequence[UUID], host: str) -> None:
+        with self._lock:
+            for entry in [self._entries[job_id] for job_id in job_ids if job_id in self._entries]:
+                if not entry.job.status.is_terminal:
+                    self._put(entry, attrs.evolve(entry.job, requested_host=host))
+
     def watch(self, job_id: UUID, until: datetime) -> None:
         with self._lock:
             entry = self._entry(job_id)
@@ -180,8 +190,28 @@ class MemoryStore:
             held = [entry for entry in held if entry.job.worker == worker and not entry.job.status.is_terminal]
             return Signals(
                 cancel=frozenset(entry.job.id for entry in held if entry.job.cancel_requested_at),
+                move=frozenset(entry.job.id for entry in held if entry.job.is_elsewhere),
                 watched=frozenset(entry.job.id for entry in held if entry.watched_until and entry.watched_until > now),
             )
+
+    def balances(self, accounts: Sequence[str]) -> Mapping[str, Decimal]:
+        with self._lock:
+            return {account: self._balances.get(account, Decimal(0)) for account in accounts}
+
+    def costs(self, query: CostQuery) -> Sequence[CostSum]:
+        with self._lock:
+            entries = self._entries.values()
+            attempts = [(entry.job, attempt) for entry in entries for attempt in entry.executions.values()]
+        return sum_up(query, attempts)
+
+    def replace_secrets(self, secrets: Mapping[UUID, Mapping[str, Secret]]) -> None:
+        with self._lock:
+            for job_id, sealed in secrets.items():
+                entry = self._entries.get(job_id)
+                if entry is not None:
+                    spec = attrs.evolve(entry.job.spec, secrets=sealed)
+                    refuse_clear_secrets(spec)
+                    self._put(entry, attrs.evolve(entry.job, spec=spec))
 
     def read_logs(
         self, job_id: UUID, stream: Stream, *, attempt: int | None = None, offset: int = 0, limit: int = 1_048_576
@@ -274,12 +304,16 @@ class MemoryStore:
             return RecordOutcome.FENCED
         if self._is_full(record):
             return RecordOutcome.NO_CAPACITY
+        if not self._charge(record):
+            return RecordOutcome.NO_BUDGET
         restarted = entry.job.status.is_terminal and job.status is JobStatus.PENDING
         released = record.release or (job.status.is_terminal and not job.needs_attention)
         self._put(
             entry,
             attrs.evolve(
                 job,
+                spec=entry.job.spec,
+                requested_host=entry.job.requested_host,
                 cancel_requested_at=None if restarted else entry.job.cancel_requested_at,
                 worker=None if released else job.worker,
             ),
@@ -295,6 +329,16 @@ class MemoryStore:
             return False
         others = self._jobs(self._attention - {job.id})
         return sum(other.status.is_live and other.host == job.host for other in others) >= record.capacity
+
+    def _charge(self, record: Record) -> bool:
+        balances = self.balances([charge.account for charge in record.charges])
+        after = dict(balances)
+        for charge in record.charges:
+            after[charge.account] += charge.amount
+            if charge.cap is not None and after[charge.account] > charge.cap:
+                return False
+        self._balances.update(after)
+        return True
 
 
 def _is_among(job_id: UUID, claim: Claim) -> bool:
@@ -313,6 +357,8 @@ def _matches(job: Job, query: JobQuery) -> bool:
         query.host is None or job.host == query.host,
         query.name is None or job.name == query.name,
         query.label is None or job.spec.labels.get(query.label[0]) == query.label[1],
+        query.user is None or job.created_by == query.user,
+        not query.ids or job.id in query.ids,
         query.before is None or (job.created_at, job.id) < query.before,
     )
     return all(wishes)

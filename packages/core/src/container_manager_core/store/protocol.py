@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
 import attrs
 
+from container_manager_core.costs.amount import rounded
+from container_manager_core.costs.sums import CostQuery, CostSum
 from container_manager_core.executor import Stream
+from container_manager_core.freezing import frozen_sequence
 from container_manager_core.job import Execution, Job, JobStatus
+from container_manager_core.secrets import Secret
 
 
 @attrs.frozen(kw_only=True)
@@ -20,6 +25,8 @@ class JobQuery:
         host: latest attempt on, or asked for, this host.
         name: jobs of this name.
         label: a name and value that the spec's labels have.
+        user: who submitted them.
+        ids: any of these jobs; empty means all.
         limit: at most so many.
         before: only jobs created before this one (paging: the last job's ``(created_at, id)``).
     """
@@ -28,6 +35,8 @@ class JobQuery:
     host: str | None = None
     name: str | None = None
     label: tuple[str, str] | None = None
+    user: str | None = None
+    ids: tuple[UUID, ...] = attrs.field(default=(), converter=frozen_sequence)
     limit: int = 100
     before: tuple[datetime, UUID] | None = None
 
@@ -73,16 +82,32 @@ class StoredLog:
 
 
 @attrs.frozen(kw_only=True)
+class Charge:
+    """Money that a record puts on an account, or takes off it again.
+
+    Attributes:
+        account: any text; an account exists as soon as something was charged to it.
+        amount: how much, in whole millionths; negative to give some back.
+        cap: when set, the whole record is refused if the account would then hold more.
+    """
+
+    account: str
+    amount: Decimal = attrs.field(converter=rounded)
+    cap: Decimal | None = attrs.field(default=None, converter=attrs.converters.optional(rounded))
+
+
+@attrs.frozen(kw_only=True)
 class Record:
     """One job's next state, to be written under its lease.
 
     Attributes:
         job: the job as it shall be; its ``worker`` and ``epoch`` are the lease it is written under. Without
-            a worker the job must be in nobody's hands and have the same epoch. The id, the spec and
-            ``created_at`` are never written again.
+            a worker the job must be in nobody's hands and have the same epoch. The id, the spec,
+            ``requested_host`` and ``created_at`` are never written again.
         expect: the status the stored job must have; None means any.
         capacity: when set, the move to launching is refused if the execution's host already has so many
             launching and running jobs beside this one.
+        charges: booked in the same transaction, all or none with the record itself.
         logs: output of the latest attempt that is stored in the same transaction; bytes before the stored end
             are passed over. Each stream keeps the first and last halves of ``spec.max_output_bytes``.
         release: give the lease back. A finished job that needs nothing more gives it back by itself.
@@ -91,6 +116,7 @@ class Record:
     job: Job
     expect: JobStatus | None = None
     capacity: int | None = None
+    charges: tuple[Charge, ...] = ()
     logs: tuple[StoredLog, ...] = ()
     release: bool = False
 
@@ -103,6 +129,8 @@ class RecordOutcome:
     """The lease has passed on, or the status was another: nothing was written."""
     NO_CAPACITY = "no-capacity"
     """The host is full: nothing was written."""
+    NO_BUDGET = "no-budget"
+    """An account would hold more than its cap: nothing was written."""
 
 
 @attrs.frozen(kw_only=True)
@@ -126,10 +154,12 @@ class Signals:
 
     Attributes:
         cancel: job ids whose cancellation was asked for.
+        move: ids of launching and running jobs that were asked to another host than the one they are on.
         watched: job ids whose output somebody follows right now.
     """
 
     cancel: frozenset[UUID] = frozenset()
+    move: frozenset[UUID] = frozenset()
     watched: frozenset[UUID] = frozenset()
 
 
@@ -137,8 +167,8 @@ class JobStore(Protocol):
     """Where jobs live. Safe for several threads and, unless it says otherwise, several processes.
 
     Every method raises `StoreUnavailable` when the store cannot be reached or written.
-    A job that is written by `record_many` keeps what others write, ``cancel_requested_at``, until a finished
-    job becomes pending again: a restart drops the mark.
+    A job that is written by `record_many` keeps what others write: ``requested_host``, and ``cancel_requested_at``
+    until a finished job becomes pending again: a restart drops the mark.
     """
 
     url: str
@@ -208,6 +238,10 @@ class JobStore(Protocol):
         """Mark jobs for cancellation; finished ones and those marked already stay as they are."""
         ...
 
+    def request_move(self, job_ids: Sequence[UUID], host: str) -> None:
+        """Ask for jobs to run on a host: their ``requested_host`` from now on; finished ones stay as they are."""
+        ...
+
     def watch(self, job_id: UUID, until: datetime) -> None:
         """Ask whoever holds the job to take over its output at once, until then. Raises `NotFound`."""
         ...
@@ -218,6 +252,24 @@ class JobStore(Protocol):
 
     def signals(self, worker: str) -> Signals:
         """What others ask of this worker's jobs; nothing for those that have finished."""
+        ...
+
+    def balances(self, accounts: Sequence[str]) -> Mapping[str, Decimal]:
+        """What each of these accounts holds, in whole millionths; 0 for one that nothing was charged to."""
+        ...
+
+    def costs(self, query: CostQuery) -> Sequence[CostSum]:
+        """Sums of what the ended attempts of stored jobs have cost, in the order of their keys.
+
+        Attempts that cost nothing are in no sum.
+        """
+        ...
+
+    def replace_secrets(self, secrets: Mapping[UUID, Mapping[str, Secret]]) -> None:
+        """Put these in the place of all the secrets of some jobs: the same values, sealed with another key.
+
+        Jobs that do not exist are passed over. Raises `InvalidInput` for a secret in clear.
+        """
         ...
 
     def read_logs(

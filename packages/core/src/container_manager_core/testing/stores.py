@@ -17,10 +17,12 @@ from typing import Any, ClassVar
 from container_manager_core.testing.case import cases_of, overridden_in
 from container_manager_core.testing.store_cases.keeping import KeepingCases
 from container_manager_core.testing.store_cases.leasing import LeasingCases
+from container_manager_core.testing.store_cases.money import MoneyCases
+from container_manager_core.testing.store_cases.moving import MovingCases
 from container_manager_core.testing.store_cases.output import OutputCases
 
 
-class StoreConformance(KeepingCases, LeasingCases, OutputCases):
+class StoreConformance(KeepingCases, LeasingCases, MoneyCases, MovingCases, OutputCases):
     """Every case that a store must pass. See `StoreKit` for the fixtures that an author gives."""
 
     CASES: ClassVar[Mapping[str, Callable[..., Any]]]

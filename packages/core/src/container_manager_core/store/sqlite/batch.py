@@ -4,10 +4,13 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from container_manager_core.job import LIVE, TERMINAL, Job, JobStatus
 from container_manager_core.store.logs import Retention
 from container_manager_core.store.protocol import Record, RecordOutcome, StoredLog
 from container_manager_core.store.sqlite import rows
+from container_manager_core.store.sqlite.money import Accounts, keep_cost
 
 _IDS_A_QUERY = 500
 _LIVE = frozenset(status.value for status in LIVE)
@@ -17,10 +20,11 @@ _TERMINAL = frozenset(status.value for status in TERMINAL)
 class _Stored:
     """What the store has of a job, as the batch goes on."""
 
-    __slots__ = ("attempt", "cancel_requested_at", "epoch", "host", "number", "status", "worker")
+    __slots__ = ("attempt", "cancel_requested_at", "epoch", "host", "number", "requested_host", "status", "worker")
 
     def __init__(self, row: Sequence[Any]) -> None:
-        _, self.number, self.status, self.worker, self.epoch, self.attempt, self.cancel_requested_at, self.host = row
+        _, self.number, self.status, self.worker, self.epoch, self.attempt, *rest = row
+        self.cancel_requested_at, self.host, self.requested_host = rest
 
     def is_live_on(self, host: str | bytes | None) -> bool:
         return self.status in _LIVE and self.host == host
@@ -37,6 +41,7 @@ class Batch:
     def __init__(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
         self._connection = connection
         self._stored = _stored(connection, [record.job.id.bytes for record in records])
+        self._accounts = Accounts(connection, [charge for record in records for charge in record.charges])
         self._updates: list[tuple[rows.Column, ...]] = []
         self._live: dict[str | bytes | None, int] = {}
 
@@ -50,6 +55,10 @@ class Batch:
             return RecordOutcome.FENCED
         if self._is_full(record, stored):
             return RecordOutcome.NO_CAPACITY
+        if not self._accounts.book(record.charges):
+            return RecordOutcome.NO_BUDGET
+        if stored.status in _LIVE and not job.status.is_live:
+            keep_cost(self._connection, stored.number, job)
         if stored.attempt and job.attempt != stored.attempt:
             self._archive(stored.number)
         self._update(record, stored)
@@ -62,6 +71,7 @@ class Batch:
         if self._updates:
             self._connection.executemany(rows.UPDATE, self._updates)
             self._updates.clear()
+        self._accounts.finish()
 
     def _is_full(self, record: Record, stored: _Stored) -> bool:
         job = record.job
@@ -84,7 +94,7 @@ class Batch:
         )
 
     def _update(self, record: Record, stored: _Stored) -> None:
-        job = record.job
+        job = attrs.evolve(record.job, requested_host=rows.text_of(stored.requested_host))
         if stored.status in _TERMINAL and job.status is JobStatus.PENDING:
             stored.cancel_requested_at = None
         is_done = job.status.is_terminal and not job.needs_attention
@@ -138,7 +148,7 @@ def _stored(connection: sqlite3.Connection, ids: Sequence[bytes]) -> Mapping[byt
     for start in range(0, len(ids), _IDS_A_QUERY):
         some = ids[start : start + _IDS_A_QUERY]
         query = (
-            "SELECT id, number, status, worker, epoch, attempt, cancel_requested_at, host"
+            "SELECT id, number, status, worker, epoch, attempt, cancel_requested_at, host, requested_host"
             f" FROM jobs WHERE id IN ({rows.placeholders(some)})"
         )
         found.update((row[0], _Stored(row)) for row in connection.execute(query, some))

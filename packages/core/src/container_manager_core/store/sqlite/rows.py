@@ -12,12 +12,12 @@ from container_manager_core.store.facts import facts_from_json, facts_to_json
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-INSERT = """INSERT INTO jobs (name, status, priority, due_at, overdue_at, finished_at, requested_host,
-    host, attempt, attention, worker, epoch, facts, execution, id, created_at, cancel_requested_at, spec)
+INSERT = """INSERT INTO jobs (name, status, priority, due_at, overdue_at, finished_at, host, attempt,
+    attention, worker, epoch, facts, execution, id, created_at, cancel_requested_at, requested_host, spec)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 UPDATE = """UPDATE jobs SET name = ?, status = ?, priority = ?, due_at = ?, overdue_at = ?, finished_at = ?,
-    requested_host = ?, host = ?, attempt = ?, attention = ?, worker = ?, epoch = ?, facts = ?, execution = ?,
+    host = ?, attempt = ?, attention = ?, worker = ?, epoch = ?, facts = ?, execution = ?,
     cancel_requested_at = ? WHERE number = ?"""
 
 COLUMNS = """id, name, status, priority, created_at, finished_at, requested_host, attempt, worker, epoch,
@@ -67,7 +67,6 @@ def changing_columns(job: Job, *, worker: str | None, is_cancelled: bool) -> tup
         None if is_cancelled else _due_at(job),
         microseconds(job.queue_deadline),
         microseconds(job.finished_at),
-        text(job.requested_host),
         text(job.host),
         job.attempt,
         int(job.needs_attention),

@@ -68,6 +68,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
         f"PRAGMA application_id = {APPLICATION_ID}",
     ),
+    (
+        # Amounts are whole millionths. What ended attempts have cost, and what stands on the accounts of budgets.
+        """CREATE TABLE costs (
+            job INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            launched_at INTEGER NOT NULL,
+            host TEXT NOT NULL,
+            executor TEXT NOT NULL,
+            amount INTEGER NOT NULL,
+            PRIMARY KEY (job, attempt)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX costs_by_launch ON costs (launched_at)",
+        "CREATE TABLE accounts (account TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
+        """CREATE INDEX jobs_moving ON jobs (worker)
+            WHERE worker IS NOT NULL AND status IN ('launching', 'running') AND requested_host <> host""",
+    ),
 )
 """The statements that lead from each version to the next; ``PRAGMA user_version`` counts them."""
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,23 @@ from uuid import UUID, uuid4
 import attrs
 
 from container_manager_core.clock import Clock
+from container_manager_core.costs.sums import CostQuery, CostSum
 from container_manager_core.errors import InvalidInput, NotFound
 from container_manager_core.executor import Stream
 from container_manager_core.job import Execution, Job, JobStatus
-from container_manager_core.serialising import from_json, to_json
+from container_manager_core.secrets import Secret
+from container_manager_core.serialising import from_json, spec_from_json, to_json
 from container_manager_core.spec import ContainerSpec
 from container_manager_core.store.logs import Chunk, Retention
 from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, Signals
-from container_manager_core.store.sqlite import rows
+from container_manager_core.store.sqlite import money, rows
 from container_manager_core.store.sqlite.batch import Batch, length
 from container_manager_core.store.sqlite.claims import give_back, take
 from container_manager_core.store.sqlite.database import WAIT_SECONDS, Database
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
 _MARKED = "worker IS NOT NULL AND (cancel_requested_at IS NOT NULL OR watched_until IS NOT NULL)"
+_MOVING = "worker IS NOT NULL AND status IN ('launching', 'running') AND requested_host <> host"
 _DELETED_AT_ONCE = 500
 _DEFAULT_LIMIT = int(attrs.fields(ContainerSpec).max_output_bytes.default or 0)
 
@@ -63,7 +67,8 @@ class SqliteStore:
             cancelled = rows.microseconds(job.cancel_requested_at)
             columns = rows.changing_columns(job, worker=job.worker, is_cancelled=cancelled is not None)
             created = rows.microseconds(job.created_at)
-            inserts.append((*columns, job.id.bytes, created, cancelled, specs[id(job.spec)]))
+            wanted = rows.text(job.requested_host)
+            inserts.append((*columns, job.id.bytes, created, cancelled, wanted, specs[id(job.spec)]))
         try:
             self._database.write(lambda connection: connection.executemany(rows.INSERT, inserts))
         except sqlite3.IntegrityError as error:
@@ -144,6 +149,14 @@ class SqliteStore:
         marks = [(rows.microseconds(now), job_id.bytes) for job_id in job_ids]
         self._database.write(lambda connection: connection.executemany(query, marks))
 
+    def request_move(self, job_ids: Sequence[UUID], host: str) -> None:
+        query = (
+            "UPDATE jobs SET requested_host = :host, host = CASE WHEN execution IS NULL THEN :host ELSE host END"
+            f" WHERE id = :id AND {_OPEN}"
+        )
+        wishes = [{"host": rows.text(host), "id": job_id.bytes} for job_id in job_ids]
+        self._database.write(lambda connection: connection.executemany(query, wishes))
+
     def watch(self, job_id: UUID, until: datetime) -> None:
         query = "UPDATE jobs SET watched_until = max(coalesce(watched_until, :until), :until) WHERE id = :id"
         values = {"until": rows.microseconds(until), "id": job_id.bytes}
@@ -160,12 +173,34 @@ class SqliteStore:
             "SELECT id, cancel_requested_at IS NOT NULL, coalesce(watched_until > ?, 0)"
             f" FROM jobs INDEXED BY jobs_marked WHERE worker = ? AND {_MARKED} AND {_OPEN}"
         )
+        moving = f"SELECT id FROM jobs INDEXED BY jobs_moving WHERE worker = ? AND {_MOVING}"
         values = (rows.microseconds(self._clock.now()), rows.text(worker))
-        found = self._database.read(lambda connection: connection.execute(query, values).fetchall())
+
+        def read(connection: sqlite3.Connection) -> tuple[Sequence[Any], Sequence[Any]]:
+            return connection.execute(query, values).fetchall(), connection.execute(moving, values[1:]).fetchall()
+
+        found, moved = self._database.read(read)
         return Signals(
+            move=frozenset(UUID(bytes=job_id) for (job_id,) in moved),
             cancel=frozenset(UUID(bytes=job_id) for job_id, is_cancelled, _ in found if is_cancelled),
             watched=frozenset(UUID(bytes=job_id) for job_id, _, is_watched in found if is_watched),
         )
+
+    def balances(self, accounts: Sequence[str]) -> Mapping[str, Decimal]:
+        return self._database.read(lambda connection: money.balances(connection, accounts))
+
+    def costs(self, query: CostQuery) -> Sequence[CostSum]:
+        return self._database.read(lambda connection: money.sums(connection, query))
+
+    def replace_secrets(self, secrets: Mapping[UUID, Mapping[str, Secret]]) -> None:
+        def write(connection: sqlite3.Connection) -> None:
+            for job_id, sealed in secrets.items():
+                row = connection.execute("SELECT spec FROM jobs WHERE id = ?", (job_id.bytes,)).fetchone()
+                if row is not None:
+                    spec = to_json(attrs.evolve(spec_from_json(row[0]), secrets=sealed))
+                    connection.execute("UPDATE jobs SET spec = ? WHERE id = ?", (spec, job_id.bytes))
+
+        self._database.write(write)
 
     def read_logs(
         self, job_id: UUID, stream: Stream, *, attempt: int | None = None, offset: int = 0, limit: int = 1_048_576
@@ -227,6 +262,12 @@ def _listing(query: JobQuery) -> tuple[str, Sequence[Any]]:
         if value is not None:
             conditions.append(f"{column} = ?")
             values.append(rows.text(value))
+    if query.user is not None:
+        conditions.append("json_extract(facts, '$.created_by') = ?")
+        values.append(rows.text(query.user))
+    if query.ids:
+        conditions.append(f"id IN ({rows.placeholders(query.ids)})")
+        values += [job_id.bytes for job_id in query.ids]
     if query.label is not None:
         conditions.append("EXISTS (SELECT 1 FROM json_each(spec, '$.labels') WHERE key = ? AND value = ?)")
         values += [rows.text(part) for part in query.label]
@@ -263,6 +304,6 @@ def _delete_some(connection: sqlite3.Connection, before: datetime, last: int) ->
         " AND status IN ('completed', 'failed', 'timeout', 'cancelled') ORDER BY number LIMIT ?",
         (last, rows.microseconds(before), _DELETED_AT_ONCE),
     ).fetchall()
-    for table, column in (("chunks", "job"), ("executions", "job"), ("jobs", "number")):
+    for table, column in (("chunks", "job"), ("costs", "job"), ("executions", "job"), ("jobs", "number")):
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", found)
     return [number for (number,) in found]

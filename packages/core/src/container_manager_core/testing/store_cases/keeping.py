@@ -141,17 +141,20 @@ class KeepingCases(StoreKit):
 
     def test_the_list_is_filtered(self, store: JobStore, clock: VirtualClock) -> None:
         (blue,) = self.add(store, clock, spec={"labels": {"team": "blue", "a/b.c": "x"}}, name="one")
-        (red,) = self.add(store, clock, spec={"labels": {"team": "red"}}, requested_host="host-2")
+        (red,) = self.add(store, clock, spec={"labels": {"team": "red"}}, requested_host="host-2", created_by="ann")
         (plain,) = self.add(store, clock)
         self.finish(store, clock, self.take(store, only_jobs=frozenset({plain.id}))[0])
         assert ids(store.list(JobQuery(label=("team", "blue")))) == [blue.id]
         assert ids(store.list(JobQuery(label=("a/b.c", "x")))) == [blue.id]
         assert ids(store.list(JobQuery(label=('"', "x")))) == []
         assert ids(store.list(JobQuery(name="one"))) == [blue.id]
+        both = (JobStatus.PENDING, JobStatus.COMPLETED)
+        assert ids(store.list(JobQuery(user="ann"))) == [red.id]
+        assert ids(store.list(JobQuery(ids=[blue.id, plain.id, UUID(int=1)]))) == [plain.id, blue.id]
+        assert ids(store.list(JobQuery(ids=[blue.id, red.id], user="ann", statuses=both))) == [red.id]
         assert ids(store.list(JobQuery(host="host-2"))) == [red.id]
         assert ids(store.list(JobQuery(host="host-1"))) == [plain.id]
         assert ids(store.list(JobQuery(statuses=(JobStatus.PENDING,)))) == [red.id, blue.id]
-        both = (JobStatus.PENDING, JobStatus.COMPLETED)
         assert ids(store.list(JobQuery(statuses=both))) == [plain.id, red.id, blue.id]
         assert ids(store.list(JobQuery(statuses=both, limit=2))) == [plain.id, red.id]
         assert ids(store.list(JobQuery(statuses=both, limit=2, host="host-2"))) == [red.id]
