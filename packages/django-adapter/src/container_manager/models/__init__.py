@@ -9,9 +9,10 @@ from container_manager.models.templates import (
     EnvironmentVariableTemplate,
     NetworkAssignment,
 )
-from container_manager.models.workers import HostLock, Installation, WorkerLease
+from container_manager.models.workers import BudgetAccount, HostLock, Installation, WorkerLease
 
 __all__ = [
+    "BudgetAccount",
     "ContainerExecution",
     "ContainerJob",
     "ContainerTemplate",

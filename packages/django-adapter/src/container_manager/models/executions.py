@@ -17,12 +17,21 @@ if TYPE_CHECKING:
 class ContainerExecution(models.Model):
     """One attempt of a job on one host. Written by workers alone."""
 
-    job = models.ForeignKey(ContainerJob, on_delete=models.CASCADE, related_name="executions", editable=False)
+    # Its unique constraint is the index; workers write it with its job in one statement.
+    job = models.ForeignKey(
+        ContainerJob,
+        on_delete=models.CASCADE,
+        related_name="executions",
+        db_index=False,
+        db_constraint=False,
+        editable=False,
+    )
     attempt = models.PositiveIntegerField(editable=False)
     executor_type = models.CharField("executor", max_length=50, editable=False)
     host = models.ForeignKey(
         ExecutorHost,
         to_field="name",
+        db_index=False,
         db_constraint=False,
         on_delete=models.DO_NOTHING,
         null=True,
@@ -39,13 +48,16 @@ class ContainerExecution(models.Model):
     cpu_seconds = models.FloatField(null=True, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
+    launched = models.BigIntegerField(editable=False)
     cost = models.DecimalField(max_digits=24, decimal_places=12, null=True, editable=False)
+    amount = models.BigIntegerField(default=0, editable=False)
     record = models.TextField(editable=False)
 
     class Meta:
         ordering = ("job", "attempt")
         verbose_name = "execution"
         constraints = (models.UniqueConstraint(fields=["job", "attempt"], name="container_manager_attempt_once"),)
+        indexes = (models.Index(fields=["launched"], name="cm_execution_cost", condition=models.Q(amount__gt=0)),)
 
     def __str__(self) -> str:
         return f"attempt {self.attempt} of {self.job_id}"
@@ -110,7 +122,9 @@ class ContainerExecution(models.Model):
 class OutputChunk(models.Model):
     """A piece of an attempt's output."""
 
-    job = models.ForeignKey(ContainerJob, on_delete=models.CASCADE, related_name="+")
+    job = models.ForeignKey(
+        ContainerJob, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     attempt = models.PositiveIntegerField()
     stream = models.CharField(max_length=6)
     start = models.PositiveBigIntegerField()

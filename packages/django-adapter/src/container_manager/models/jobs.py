@@ -97,11 +97,12 @@ class ContainerJob(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(max_length=255, blank=True)
     template = models.ForeignKey(
-        ContainerTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs"
+        ContainerTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs", db_index=False
     )
     docker_host = models.ForeignKey(
         ExecutorHost,
         to_field="name",
+        db_index=False,
         db_constraint=False,
         on_delete=_keep_what_is_unfinished,
         null=True,
@@ -117,7 +118,12 @@ class ContainerJob(models.Model):
         default=dict, blank=True, help_text='A JSON object of strings; a value may be "secret://resolver/name".'
     )
     environment_template = models.ForeignKey(
-        EnvironmentVariableTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs"
+        EnvironmentVariableTemplate,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="jobs",
+        db_index=False,
     )
     memory_limit = models.PositiveIntegerField("memory limit (MB)", null=True, blank=True, validators=MEMORY_MB)
     cpu_limit = models.FloatField("CPU limit (cores)", null=True, blank=True, validators=CPU_CORES)
@@ -130,7 +136,13 @@ class ContainerJob(models.Model):
         max_length=50, blank=True, help_text="Run it on a host of this executor and no other."
     )
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        editable=False,
     )
 
     status = models.CharField(
@@ -182,7 +194,16 @@ class ContainerJob(models.Model):
             models.Index(fields=["-created_at", "-id"], name="cm_job_newest"),
             models.Index(fields=["status", "-created_at", "-id"], name="cm_job_status"),
             models.Index(fields=["host_name", "-created_at"], name="cm_job_host"),
-            models.Index(fields=["name"], name="cm_job_name"),
+            # Of what is often empty, only what is there is indexed: each index costs every change of a job.
+            models.Index(fields=["name"], name="cm_job_name", condition=~models.Q(name="")),
+            models.Index(fields=["template"], name="cm_job_template", condition=models.Q(template__isnull=False)),
+            models.Index(fields=["docker_host"], name="cm_job_wish", condition=models.Q(docker_host__isnull=False)),
+            models.Index(fields=["created_by"], name="cm_job_user", condition=models.Q(created_by__isnull=False)),
+            models.Index(
+                fields=["environment_template"],
+                name="cm_job_environment",
+                condition=models.Q(environment_template__isnull=False),
+            ),
             models.Index(
                 fields=["-priority", "created_at", "id", "docker_host"],
                 name="cm_job_ready",

@@ -30,3 +30,13 @@ class Installation(models.Model):
 
     def __str__(self) -> str:
         return self.identifier
+
+
+class BudgetAccount(models.Model):
+    """What a budget holds: spent, and held back for what runs. In whole millionths."""
+
+    account = models.CharField(primary_key=True, max_length=500)
+    amount = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.account

@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from container_manager.conversion.times import as_stored
+from container_manager_core.costs.amount import millionths
 from container_manager_core.job import Execution, Job, JobStatus
 from container_manager_core.serialising import from_json, spec_from_json, to_json
 from container_manager_core.store.facts import facts_from_json, facts_to_json
@@ -40,6 +41,55 @@ READ = (
 """The columns that hold a job; all others are for people and for finding it."""
 
 COLUMNS = ", ".join(READ)
+
+CHANGED = (
+    "status",
+    "attempt",
+    "exit_code",
+    "failure_kind",
+    "failure_message",
+    "failure_hint",
+    "waiting",
+    "host_name",
+    "executor_type",
+    "routing_reason",
+    "container_id",
+    "external_execution_id",
+    "executor_metadata",
+    "estimated_cost",
+    "actual_cost",
+    "started_at",
+    "finished_at",
+    "attention",
+    "overdue_at",
+    "worker",
+    "epoch",
+    "facts",
+    "latest_execution",
+)
+"""The keys of `changed_columns`."""
+
+ATTEMPT = (
+    "job_id",
+    "attempt",
+    "executor_type",
+    "host_id",
+    "container_id",
+    "status",
+    "exit_code",
+    "failure_kind",
+    "failure_message",
+    "failure_hint",
+    "max_memory_usage",
+    "cpu_seconds",
+    "started_at",
+    "finished_at",
+    "launched",
+    "cost",
+    "amount",
+    "record",
+)
+"""The keys of `execution_columns`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -126,7 +176,6 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
     identifier = text(execution.execution_id if execution else None)
     is_docker = job.executor in (None, "docker")
     return {
-        "docker_host_id": job.requested_host,
         "status": job.status.value,
         "attempt": job.attempt,
         "exit_code": job.exit_code,
@@ -173,7 +222,9 @@ def execution_columns(job: Job) -> dict[str, Any]:
         "cpu_seconds": usage.cpu_seconds if usage else None,
         "started_at": as_stored(execution.started_at),
         "finished_at": as_stored(execution.finished_at),
+        "launched": microseconds(execution.created_at),
         "cost": money(execution.cost),
+        "amount": 0 if execution.status.is_live else millionths(execution.cost or Decimal(0)),
         "record": to_json(execution),
     }
 

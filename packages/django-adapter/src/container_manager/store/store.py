@@ -3,16 +3,19 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
+import attrs
 from django.db import IntegrityError, connections
 from django.db.models import Q
 
 from container_manager.conversion.times import as_stored
 from container_manager.store import rows
+from container_manager.store.accounts import balances, sums
 from container_manager.store.batch import Batch
 from container_manager.store.claims import Claims
 from container_manager.store.database import Database
@@ -20,10 +23,12 @@ from container_manager.store.output import Output
 from container_manager.store.sql import insert, integer, now_sql, places, upsert, value, values
 from container_manager.store.wakeup import CHANNEL, Wakeup, wakeup_of
 from container_manager_core.clock import Clock
+from container_manager_core.costs.sums import CostQuery, CostSum
 from container_manager_core.errors import InvalidInput, NotFound
 from container_manager_core.executor import Stream
 from container_manager_core.job import TERMINAL, Execution, Job, JobStatus
-from container_manager_core.serialising import from_json, spec_from_json
+from container_manager_core.secrets import Secret
+from container_manager_core.serialising import from_json, spec_from_json, to_json
 from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, Signals
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
@@ -97,6 +102,10 @@ class OrmStore:
             conditions &= Q(host_name=query.host)
         if query.name is not None:
             conditions &= Q(name=query.name)
+        if query.user is not None:
+            conditions &= Q(submitter=query.user)
+        if query.ids:
+            conditions &= Q(id__in=query.ids)
         if query.before is not None:
             created_at, job_id = query.before
             moment = as_stored(created_at)
@@ -148,7 +157,7 @@ class OrmStore:
 
         def write(cursor: Any) -> Sequence[str]:
             batch = Batch(connections[self.database.alias], cursor, records)
-            outcomes: list[str] = [batch.write(record) for record in records]
+            outcomes = batch.write()
             if batch.wakes:
                 self._notify(cursor)
             return outcomes
@@ -177,6 +186,20 @@ class OrmStore:
         if job_ids:
             self.database.write(mark)
 
+    def request_move(self, job_ids: Sequence[UUID], host: str) -> None:
+        statement = (
+            f"UPDATE {rows.JOBS} SET host_name = CASE WHEN attempt = 0 THEN %s ELSE host_name END, docker_host_id = %s"
+            f" WHERE id = %s AND {_OPEN}"
+        )
+
+        def ask(cursor: Any) -> None:
+            connection = connections[self.database.alias]
+            cursor.executemany(statement, [(host, host, value(connection, job_id)) for job_id in sorted(job_ids)])
+            self._notify(cursor)
+
+        if job_ids:
+            self.database.write(ask)
+
     def watch(self, job_id: UUID, until: datetime) -> None:
         moment = rows.microseconds(until)
         greatest = "max" if self.database.vendor == "sqlite" else "greatest"
@@ -196,15 +219,38 @@ class OrmStore:
 
     def signals(self, worker: str) -> Signals:
         found = self._fetch(
-            f"SELECT id, cancel_requested IS NOT NULL, coalesce(watched_until, 0) > {self._now} FROM {rows.JOBS}"
-            f" WHERE worker = %s AND (cancel_requested IS NOT NULL OR watched_until IS NOT NULL) AND {_OPEN}",
+            f"SELECT id, cancel_requested IS NOT NULL, coalesce(watched_until, 0) > {self._now},"
+            f" docker_host_id <> host_name AND status <> 'pending' FROM {rows.JOBS}"
+            f" WHERE worker = %s AND {_OPEN}"
+            " AND (cancel_requested IS NOT NULL OR watched_until IS NOT NULL OR docker_host_id <> host_name)",
             [worker],
         )
-        marked = [(rows.uuid_of(row[0]), row[1], row[2]) for row in found]
+        marked = [(rows.uuid_of(row[0]), *row[1:]) for row in found]
         return Signals(
-            cancel=frozenset(job_id for job_id, is_cancelled, _ in marked if is_cancelled),
-            watched=frozenset(job_id for job_id, _, is_watched in marked if is_watched),
+            cancel=frozenset(job_id for job_id, is_cancelled, _, _ in marked if is_cancelled),
+            watched=frozenset(job_id for job_id, _, is_watched, _ in marked if is_watched),
+            move=frozenset(job_id for job_id, _, _, moves in marked if moves),
         )
+
+    def balances(self, accounts: Sequence[str]) -> Mapping[str, Decimal]:
+        return self.database.run(lambda cursor: balances(cursor, accounts))
+
+    def costs(self, query: CostQuery) -> Sequence[CostSum]:
+        return self.database.run(lambda cursor: sums(self.database.vendor, cursor, query))
+
+    def replace_secrets(self, secrets: Mapping[UUID, Mapping[str, Secret]]) -> None:
+        def replace(cursor: Any) -> None:
+            connection = connections[self.database.alias]
+            for job_id, sealed in secrets.items():
+                cursor.execute(f"SELECT spec FROM {rows.JOBS} WHERE id = %s", values(connection, [job_id]))
+                row = cursor.fetchone()
+                if row is not None:
+                    spec = to_json(attrs.evolve(spec_from_json(row[0]), secrets=sealed))
+                    cursor.execute(
+                        f"UPDATE {rows.JOBS} SET spec = %s WHERE id = %s", values(connection, [spec, job_id])
+                    )
+
+        self.database.write(replace)
 
     def read_logs(
         self, job_id: UUID, stream: Stream, *, attempt: int | None = None, offset: int = 0, limit: int = 1_048_576

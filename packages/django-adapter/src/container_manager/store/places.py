@@ -1,0 +1,77 @@
+"""Places on hosts, counted while no other transaction takes one."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from container_manager.store.rows import JOBS, uuid_of
+from container_manager.store.sql import places, values
+from container_manager_core.job import LIVE, Job, JobStatus
+from container_manager_core.store.protocol import Record
+
+_LIVE = [status.value for status in LIVE]
+_LOCKS = "container_manager_hostlock"
+
+
+class Places:
+    """The places that are taken on each host that a record would take one of.
+
+    Args:
+        connection: in a transaction.
+        cursor: runs the statements.
+        records: all that will be written.
+    """
+
+    def __init__(self, connection: Any, cursor: Any, records: Sequence[Record]) -> None:
+        self._connection = connection
+        self._cursor = cursor
+        self._live: dict[str, int] = {}
+        self._places: dict[UUID, str] = {}
+        hosts = sorted({record.job.host for record in records if record.capacity is not None and record.job.host})
+        if hosts:
+            self._lock(hosts)
+            self._count(hosts, [record.job.id for record in records])
+
+    def has_room(self, record: Record) -> bool:
+        """Whether a record may take its place: beside this job there are fewer than its capacity."""
+        job = record.job
+        if record.capacity is None or job.status is not JobStatus.LAUNCHING:
+            return True
+        return self._live[job.host or ""] - (self._places.get(job.id) == job.host) < record.capacity
+
+    def move(self, job: Job) -> str | None:
+        """Let a job take and leave places as its new state says; the host whose place it had, if any."""
+        left = self._places.pop(job.id, None)
+        if left is not None:
+            self._live[left] -= 1
+        if job.status.is_live and job.host in self._live:
+            self._live[job.host] += 1
+            self._places[job.id] = job.host
+        return left
+
+    def move_back(self, job: Job, left: str | None) -> None:
+        """Undo the same."""
+        taken = self._places.pop(job.id, None)
+        if taken is not None:
+            self._live[taken] -= 1
+        if left is not None:
+            self._live[left] += 1
+            self._places[job.id] = left
+
+    def _count(self, hosts: Sequence[str], job_ids: Sequence[UUID]) -> None:
+        live = f"FROM {JOBS} WHERE host_name IN ({places(len(hosts))}) AND status IN ({places(len(_LIVE))})"
+        self._cursor.execute(f"SELECT host_name, count(*) {live} GROUP BY host_name", [*hosts, *_LIVE])
+        self._live = {**dict.fromkeys(hosts, 0), **dict(self._cursor.fetchall())}
+        ids = values(self._connection, set(job_ids))
+        self._cursor.execute(f"SELECT id, host_name {live} AND id IN ({places(len(ids))})", [*hosts, *_LIVE, *ids])
+        self._places = {uuid_of(job_id): host for job_id, host in self._cursor.fetchall()}
+
+    def _lock(self, hosts: Sequence[str]) -> None:
+        if self._connection.vendor == "postgresql":
+            locks = ", ".join(["pg_advisory_xact_lock(hashtextextended(%s, 0))"] * len(hosts))
+            self._cursor.execute(f"SELECT {locks}", [f"container_manager {host}" for host in hosts])
+        elif self._connection.vendor == "mysql":
+            self._cursor.executemany(f"INSERT IGNORE INTO {_LOCKS} (host) VALUES (%s)", [(host,) for host in hosts])
+            self._cursor.execute(
+                f"SELECT host FROM {_LOCKS} WHERE host IN ({places(len(hosts))}) ORDER BY host FOR UPDATE", hosts
+            )

@@ -1,0 +1,211 @@
+"""Writing the rows of jobs and of their attempts, each only while its worker still holds it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Protocol
+from uuid import UUID
+
+from container_manager.store import rows
+from container_manager.store.sql import integer, places, upsert, value, values
+from container_manager_core.job import TERMINAL, JobStatus
+from container_manager_core.store.protocol import Record
+
+_TERMINAL = sorted(status.value for status in TERMINAL)
+_KEY = ("job_id", "attempt")
+
+
+class Writer(Protocol):
+    """Writes records of different jobs."""
+
+    def write(self, records: Sequence[Record]) -> set[UUID]:
+        """Write those whose job still has the record's worker, epoch and status; the ids of these."""
+        ...
+
+    def held(self, records: Sequence[Record]) -> set[UUID]:
+        """The ids of those that could be written."""
+        ...
+
+
+def writer_of(connection: Any, cursor: Any) -> Writer:
+    """The way of the database at hand."""
+    if connection.vendor == "postgresql":
+        return PostgresWriter(cursor)
+    return PlainWriter(connection, cursor)
+
+
+class PlainWriter:
+    """One record after the other.
+
+    Args:
+        connection: of the cursor.
+        cursor: runs the statements.
+    """
+
+    def __init__(self, connection: Any, cursor: Any) -> None:
+        self._connection = connection
+        self._cursor = cursor
+
+    def write(self, records: Sequence[Record]) -> set[UUID]:
+        stored = {record.job.id for record in records if self._update(record)}
+        attempts = [rows.execution_columns(record.job) for record in records if _writes_attempt(record, stored)]
+        if attempts:
+            statement = upsert(self._connection.vendor, rows.EXECUTIONS, tuple(attempts[0]), _KEY)
+            self._cursor.executemany(statement, [values(self._connection, row.values()) for row in attempts])
+        return stored
+
+    def held(self, records: Sequence[Record]) -> set[UUID]:
+        return {record.job.id for record in records if self._is_held(record)}
+
+    def _update(self, record: Record) -> bool:
+        job = record.job
+        changes = rows.changed_columns(job, worker=_next_worker(record))
+        ended = f"status IN ({places(len(_TERMINAL))})"
+        restarts = job.status is JobStatus.PENDING
+        # A deliberate restart drops the mark; everything else leaves what others have written.
+        kept = f"CASE WHEN {ended} THEN NULL ELSE cancel_requested END" if restarts else "cancel_requested"
+        marks = _TERMINAL if restarts else []
+        # MySQL sees what was set before in the same statement, so what depends on the old values comes first.
+        assignments = [
+            f"due_at = CASE WHEN {kept} IS NOT NULL THEN NULL ELSE {integer(self._connection.vendor)} END",
+            f"cancel_requested = {kept}",
+            *(f"{name} = %s" for name in changes),
+        ]
+        where, conditions = self._condition(record)
+        self._cursor.execute(
+            f"UPDATE {rows.JOBS} SET {', '.join(assignments)} WHERE {where}",
+            [*marks, rows.due_at(job), *marks, *values(self._connection, changes.values()), *conditions],
+        )
+        return bool(self._cursor.rowcount)
+
+    def _is_held(self, record: Record) -> bool:
+        where, given = self._condition(record)
+        self._cursor.execute(f"SELECT 1 FROM {rows.JOBS} WHERE {where}", given)
+        return self._cursor.fetchone() is not None
+
+    def _condition(self, record: Record) -> tuple[str, list[Any]]:
+        job = record.job
+        given = [value(self._connection, job.id), job.epoch]
+        where = "id = %s AND epoch = %s AND " + ("worker IS NULL" if job.worker is None else "worker = %s")
+        given += [] if job.worker is None else [job.worker]
+        if record.expect is not None:
+            where += " AND status = %s"
+            given.append(record.expect.value)
+        return where, given
+
+
+class PostgresWriter:
+    """All records in one statement, which gets them as one JSON text.
+
+    Args:
+        cursor: runs the statements.
+    """
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def write(self, records: Sequence[Record]) -> set[UUID]:
+        if not records:
+            return set()
+        given = [_given(record) for record in records]
+        self._cursor.execute(_write_statement(), [json.dumps(given, default=_plain)])
+        return {job_id for (job_id,) in self._cursor.fetchall()}
+
+    def held(self, records: Sequence[Record]) -> set[UUID]:
+        if not records:
+            return set()
+        conditions = [_condition(record) for record in records]
+        statement = f"WITH given AS ({_recordset(_CONDITION)}) SELECT id FROM {rows.JOBS} job JOIN given ON {_HELD}"
+        self._cursor.execute(statement, [json.dumps(conditions, default=_plain)])
+        return {job_id for (job_id,) in self._cursor.fetchall()}
+
+
+_CONDITION = {"given_id": "uuid", "held_epoch": "bigint", "held_by": "text", "expected": "text"}
+_HELD = (
+    "job.id = given_id AND job.epoch = held_epoch AND job.worker IS NOT DISTINCT FROM held_by"
+    " AND (expected IS NULL OR job.status = expected)"
+)
+
+
+def _condition(record: Record) -> dict[str, Any]:
+    job = record.job
+    expected = None if record.expect is None else record.expect.value
+    return {"given_id": job.id, "held_epoch": job.epoch, "held_by": job.worker, "expected": expected}
+
+
+def _given(record: Record) -> dict[str, Any]:
+    job = record.job
+    given = {**_condition(record), **rows.changed_columns(job, worker=_next_worker(record))}
+    given["given_due_at"] = rows.due_at(job)
+    if _writes_attempt(record, {job.id}):
+        given.update({f"a_{name}": each for name, each in rows.execution_columns(job).items()})
+    return given
+
+
+def _recordset(types: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
+    return f"SELECT * FROM jsonb_to_recordset(%s::jsonb) AS given({columns})"
+
+
+@cache
+def _write_statement() -> str:
+    from container_manager.models import ContainerExecution, ContainerJob
+
+    changed = _types(ContainerJob, rows.CHANGED)
+    attempt = _types(ContainerExecution, rows.ATTEMPT)
+    types = {
+        **_CONDITION,
+        **changed,
+        "given_due_at": "bigint",
+        **{f"a_{name}": kind for name, kind in attempt.items()},
+    }
+    ended = f"job.status IN ({', '.join(repr(status) for status in _TERMINAL)})"
+    kept = f"CASE WHEN given.status = 'pending' AND {ended} THEN NULL ELSE job.cancel_requested END"
+    assignments = [
+        *(f"{name} = given.{name}" for name in changed),
+        f"cancel_requested = {kept}",
+        f"due_at = CASE WHEN {kept} IS NOT NULL THEN NULL ELSE given_due_at END",
+    ]
+    rest = ", ".join(f"{name} = excluded.{name}" for name in attempt if name not in _KEY)
+    return (
+        f"WITH given AS MATERIALIZED ({_recordset(types)}),"
+        f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD} RETURNING job.id),"
+        f" attempts AS (INSERT INTO {rows.EXECUTIONS} ({', '.join(attempt)})"
+        f" SELECT {', '.join(f'a_{name}' for name in attempt)} FROM given JOIN written ON written.id = given_id"
+        f" WHERE a_job_id IS NOT NULL ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest})"
+        " SELECT id FROM written"
+    )
+
+
+def _types(model: Any, names: Sequence[str]) -> dict[str, str]:
+    """The columns with their types on PostgreSQL."""
+    from django.db import connections
+
+    connection = next(each for each in connections.all() if each.vendor == "postgresql")
+    fields = {field.column: field for field in model._meta.concrete_fields}
+    return {name: fields[name].db_type(connection) for name in names}
+
+
+def _plain(each: Any) -> Any:
+    if isinstance(each, datetime):
+        return each.isoformat()
+    if isinstance(each, UUID | Decimal):
+        return str(each)
+    raise TypeError(f"{each!r} has no place in a row")
+
+
+def _next_worker(record: Record) -> str | None:
+    """Who holds the job after the record."""
+    job = record.job
+    is_done = job.status.is_terminal and not job.needs_attention
+    return None if record.release or is_done else job.worker
+
+
+def _writes_attempt(record: Record, stored: set[UUID]) -> bool:
+    """Whether the attempt's own row is written: not where only more of its output has come."""
+    job = record.job
+    if job.execution is None or job.id not in stored:
+        return False
+    return not (job.status is JobStatus.RUNNING and record.expect is JobStatus.RUNNING)
