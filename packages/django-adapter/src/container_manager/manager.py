@@ -132,6 +132,9 @@ class _SignalSender:
         from container_manager.models import ContainerJob
         from container_manager.signals import job_status_changed
 
+        if not job_status_changed.has_listeners(ContainerJob):
+            return
+
         def send() -> None:
             job_status_changed.send_robust(
                 ContainerJob,

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import attrs
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -51,6 +52,13 @@ FIXED_FIELDS = ("spec", "facts", "due_at", "overdue_at", "host_name", "submitter
 UNFINISHED = [status.value for status in JobStatus if status not in TERMINAL]
 STATUS_CHOICES = [(status.value, status.value.capitalize()) for status in JobStatus]
 MIB = 1024 * 1024
+MOST_AT_ONCE = 1_000_000
+
+
+def require_count(count: object) -> None:
+    """Raise `ValidationError` for what is no number of jobs."""
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_AT_ONCE:
+        raise ValidationError({"count": f"{count!r} is out of range: use a whole number from 1 to {MOST_AT_ONCE}."})
 
 
 class ContainerJobQuerySet(models.QuerySet["ContainerJob"]):
@@ -75,6 +83,21 @@ class ContainerJobQuerySet(models.QuerySet["ContainerJob"]):
     def by_host(self, host: ExecutorHost | str) -> Self:
         """Those whose latest attempt is on a host, or that ask for it."""
         return self.filter(host_name=host if isinstance(host, str) else host.name)
+
+    def submit_many(self, count: int, **fields: Any) -> list[UUID]:
+        """Submit so many equal jobs in one durable write; their ids, in the order in which they run.
+
+        Args:
+            fields: as for one job; a name gets the job's number appended.
+
+        Raises:
+            ValidationError: they cannot be run, or there are none; nothing is stored.
+        """
+        require_count(count)
+        first = self.model(**fields)
+        first.full_clean(exclude=["id"])
+        first.prepare()
+        return first.submit_copies(count)
 
     def bulk_create(self, objs: Iterable["ContainerJob"], *args: Any, **options: Any) -> list["ContainerJob"]:
         """Submit many jobs at once; each is checked as `ContainerJob.save` does."""
@@ -286,6 +309,28 @@ class ContainerJob(models.Model):
             fix(self)
         except InvalidInput as error:
             raise as_validation_error(error, type(self)) from error
+
+    def submit_copies(self, count: int) -> list[UUID]:
+        """Submit this prepared job so many times."""
+        from container_manager.manager import get_manager
+        from container_manager.store.rows import fresh_columns
+
+        value = self.as_value()
+        blank = {field.column: getattr(self, field.attname) for field in self._meta.concrete_fields}
+        jobs = [
+            attrs.evolve(
+                value,
+                id=uuid4(),
+                name=f"{value.name} {number + 1}" if value.name and count > 1 else value.name,
+                created_at=value.created_at + timedelta(microseconds=number),
+                queued_at=value.queued_at + timedelta(microseconds=number),
+            )
+            for number in range(count)
+        ]
+        manager = get_manager()
+        manager.store.add_rows({**blank, **fresh_columns(job, self.spec)} for job in jobs)
+        manager.announce_new(jobs)
+        return [job.id for job in jobs]
 
     @staticmethod
     def announce(jobs: Iterable["ContainerJob"]) -> None:

@@ -148,8 +148,12 @@ def waiting_columns(job: Job) -> dict[str, Any]:
     }
 
 
-def added_columns(job: Job) -> dict[str, Any]:
-    """Every column of a job that the core adds."""
+def added_columns(job: Job, spec: str) -> dict[str, Any]:
+    """Every column of a job that the core adds.
+
+    Args:
+        spec: its spec as JSON.
+    """
     return {
         "id": job.id,
         "name": job.name,
@@ -164,9 +168,36 @@ def added_columns(job: Job) -> dict[str, Any]:
         "created_at": as_stored(job.created_at),
         "submitter": job.created_by,
         "cancel_requested": microseconds(job.cancel_requested_at),
-        "spec": to_json(job.spec),
+        "spec": spec,
         **changed_columns(job, worker=job.worker),
         "due_at": None if job.cancel_requested_at is not None else due_at(job),
+    }
+
+
+def fresh_columns(job: Job, spec: str) -> dict[str, Any]:
+    """Those of the same in which jobs differ of which nothing has become yet."""
+    return {
+        "id": job.id,
+        "name": job.name,
+        "docker_host_id": job.requested_host,
+        "host_name": job.requested_host,
+        "image": text(job.spec.image, 500),
+        "priority": job.priority,
+        "scheduled_at": as_stored(job.scheduled_at),
+        "preferred_executor": job.preferred_executor or "",
+        "created_at": as_stored(job.created_at),
+        "submitter": job.created_by,
+        "waiting": text(job.waiting),
+        "estimated_cost": money(job.estimated_cost),
+        "actual_cost": money(job.actual_cost),
+        "exit_code": job.exit_code,
+        "started_at": as_stored(job.started_at),
+        "finished_at": as_stored(job.finished_at),
+        "epoch": job.epoch,
+        "due_at": due_at(job),
+        "overdue_at": microseconds(job.queue_deadline),
+        "spec": spec,
+        "facts": facts_to_json(job, created=True),
     }
 
 

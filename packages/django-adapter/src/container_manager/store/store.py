@@ -1,7 +1,7 @@
 """The store of jobs on the project's database."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property, partial
@@ -16,11 +16,12 @@ from django.db.models import Q
 from container_manager.conversion.times import as_stored
 from container_manager.store import rows
 from container_manager.store.accounts import balances, sums
+from container_manager.store.adding import add, added_rows
 from container_manager.store.batch import Batch
 from container_manager.store.claims import Claims
 from container_manager.store.database import Database
 from container_manager.store.output import Output
-from container_manager.store.sql import insert, integer, now_sql, places, upsert, value, values
+from container_manager.store.sql import integer, now_sql, places, upsert, value, values
 from container_manager.store.wakeup import CHANNEL, Wakeup, wakeup_of
 from container_manager_core.clock import Clock
 from container_manager_core.costs.sums import CostQuery, CostSum
@@ -63,18 +64,19 @@ class OrmStore:
         return self._installation_id
 
     def add_many(self, jobs: Sequence[Job]) -> None:
-        if not jobs:
-            return
-        added = [rows.added_columns(job) for job in jobs]
-        statement = insert(rows.JOBS, tuple(added[0]))
+        self.add_rows(added_rows(jobs))
+
+    def add_rows(self, added: Iterable[Mapping[str, Any]]) -> None:
+        """Add jobs as rows, each with the same columns, and wake the workers. Raises `InvalidInput` for an id twice."""
+        found = list(added)
 
         def write(cursor: Any) -> None:
-            connection = connections[self.database.alias]
-            cursor.executemany(statement, [values(connection, columns.values()) for columns in added])
+            add(connections[self.database.alias], cursor, rows.JOBS, found)
             self._notify(cursor)
 
         try:
-            self.database.write(write)
+            if found:
+                self.database.write(write)
         except IntegrityError as error:
             raise InvalidInput("job.id", f"an id is taken ({error})", "make a new one for each job") from error
 
