@@ -73,7 +73,7 @@ def test_usage_of_a_remote_engine_is_asked_for_sparingly(
     proxy.counted()
     figures = {executor.get_usage(launch.execution_id) for _ in range(5)}
     (usage,) = figures
-    assert usage.cpu_seconds > 0.1
+    assert usage.cpu_seconds > 0
     assert usage.peak_memory_bytes > 10_000
     assert len(proxy.counted()) == 1
     executor.cleanup(launch.execution_id)
