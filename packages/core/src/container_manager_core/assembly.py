@@ -15,7 +15,8 @@ from container_manager_core.placement import Placement
 from container_manager_core.plugins import Plugins
 from container_manager_core.reconciler import Reconciler
 from container_manager_core.recorder import Recorder
-from container_manager_core.routing import Obstacle, Router
+from container_manager_core.routing import FactsOf, Obstacle, Router
+from container_manager_core.rules import Rule
 from container_manager_core.secrets import SecretSource
 from container_manager_core.store.protocol import JobStore
 from container_manager_core.worker import Worker, new_worker_id
@@ -34,12 +35,15 @@ def assemble_worker(
     only_jobs: frozenset[UUID] | None = None,
     impatient: bool = False,
     obstacles: Sequence[Obstacle] = (),
+    rules: Sequence[Rule] = (),
+    facts_of: FactsOf | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Worker:
     """A worker with an id of its own, ready to run.
 
     Args:
         obstacles: what may keep a job from a host, such as budgets.
+        rules, facts_of: send jobs to hosts, and tell what rules are to know of a job.
         lanes: threads unless told otherwise; `InlineLanes` for a test that calls ``step`` itself.
         on_progress: takes lines on image pulls and the like.
     """
@@ -59,7 +63,7 @@ def assemble_worker(
         store=store,
         recorder=operations.recorder,
         fleet=fleet,
-        router=Router(fleet, obstacles),
+        router=Router(fleet, obstacles, rules, facts_of),
         settings=settings,
         clock=clock,
         only_hosts=only_hosts,

@@ -3,13 +3,17 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from container_manager_core.errors import ConfigurationError
+from container_manager_core.freezing import frozen_sequence
 from container_manager_core.host import Host
 from container_manager_core.validation import require_integer, require_number
+
+if TYPE_CHECKING:
+    from container_manager_core.rules.rule import Rule
 
 FILE_NAME = "container-manager.toml"
 PATH_VARIABLE = "CONTAINER_MANAGER_CONFIG"
@@ -61,6 +65,7 @@ class Config:
         store: ``memory:`` or ``sqlite:///path``.
         worker: how workers work.
         hosts: where jobs may run, by name.
+        rules: which jobs are to go where.
         key_file: the key that seals secrets, unless CONTAINER_MANAGER_SECRET_KEY holds it.
         source: the file all this came from; None when nothing is configured.
     """
@@ -68,6 +73,7 @@ class Config:
     store: str
     worker: WorkerSettings = attrs.field(factory=WorkerSettings)
     hosts: Mapping[str, Host] = attrs.field(factory=lambda: {DEFAULT_HOST: Host(name=DEFAULT_HOST, executor="docker")})
+    rules: "tuple[Rule, ...]" = attrs.field(default=(), converter=frozen_sequence)
     key_file: Path = attrs.field(factory=lambda: data_folder() / "secret.key")
     source: Path | None = None
 
@@ -93,6 +99,10 @@ class Config:
         settings = structure(tables, _File, str(source))
         hosts = {name: _host(name, table, f"{source}: hosts.{name}") for name, table in settings.hosts.items()}
         facts: dict[str, Any] = {"hosts": hosts} if "hosts" in tables else {}
+        if settings.rules:
+            from container_manager_core.rules.loading import rules_from
+
+            facts["rules"] = rules_from(settings.rules, str(source))
         if settings.key_file is not None:
             facts["key_file"] = source.parent / settings.key_file
         store = settings.store or embedded_store()
@@ -105,6 +115,7 @@ class _File:
     key_file: Path | None = None
     worker: WorkerSettings = attrs.field(factory=WorkerSettings)
     hosts: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    rules: list[dict[str, Any]] = attrs.field(factory=list)
 
 
 def data_folder() -> Path:

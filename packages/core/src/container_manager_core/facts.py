@@ -151,6 +151,9 @@ def _route_facts(route: Route | None) -> Facts | None:
         "reason": route.reason,
         "fallbacks": list(route.fallbacks),
         "candidates": [attrs.asdict(candidate) for candidate in route.candidates],
+        "others": [attrs.asdict(others) for others in route.others],
+        "rule": route.rule,
+        "rules": [{**attrs.asdict(finding), "outcome": finding.outcome.value} for finding in route.rules],
         "decided_at": time_text(route.decided_at),
     }
 

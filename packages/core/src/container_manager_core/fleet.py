@@ -7,7 +7,14 @@ from typing import Any
 import attrs
 
 from container_manager_core.clock import Clock
-from container_manager_core.errors import ContainerManagerError, ExecutorError, InvalidInput, NotFound
+from container_manager_core.errors import (
+    CapacityError,
+    ContainerManagerError,
+    ExecutorError,
+    InvalidInput,
+    NotFound,
+    TransientError,
+)
 from container_manager_core.executor import ContainerExecutor, ExecutorContext, Health
 from container_manager_core.host import Host
 from container_manager_core.plugins import Plugins
@@ -142,6 +149,11 @@ class Fleet:
         with self._lock:
             return self._states.get(name, HostState())
 
+    def failing(self) -> Mapping[str, str]:
+        """The hosts that are left alone, each with what its latest failure said."""
+        with self._lock:
+            return {name: state.problem for name, state in self._states.items()}
+
     def checks_due(self) -> list[str]:
         """Hosts that failed and are to be asked again now."""
         now = self._clock.monotonic()
@@ -189,9 +201,15 @@ class Fleet:
         return health
 
     def why_not(self, name: str, spec: ContainerSpec) -> str | None:
-        """Why the host cannot run a spec at all, or None when it can."""
+        """Why the host cannot run a spec at all, or None when it can.
+
+        Raises:
+            TransientError, CapacityError: the host cannot tell now.
+        """
         try:
             plan = self.executor(name).plan(spec)
+        except (TransientError, CapacityError):
+            raise
         except ContainerManagerError as error:
             return str(error)
         if plan.can_run:

@@ -137,21 +137,68 @@ class Candidate:
 
 
 @attrs.frozen(kw_only=True)
+class OtherHosts:
+    """Hosts of which a routing decision says no more than their number.
+
+    Attributes:
+        reason: what they have in common.
+        hosts: how many there are.
+    """
+
+    reason: str
+    hosts: int
+
+
+class RuleOutcome(StrEnum):
+    """What a routing rule gave for a job."""
+
+    MATCHED = "matched"
+    NO_MATCH = "no match"
+    NO_ANSWER = "no answer"
+    """Its condition could not be worked out, for example because the job has no memory limit."""
+
+
+@attrs.frozen(kw_only=True)
+class RuleFinding:
+    """What one routing rule gave.
+
+    Attributes:
+        number: 1 for the rule that is asked first.
+        condition, reason, target: the rule, in words.
+        outcome: see `RuleOutcome`.
+        detail: why there was no answer.
+    """
+
+    number: int
+    condition: str
+    target: str
+    outcome: RuleOutcome
+    reason: str = ""
+    detail: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class Route:
     """The decision where a job runs, with its reasons.
 
     Attributes:
-        host: the chosen host.
+        host: the chosen host; None when none could take the job, which then waits or fails.
         reason: why, in one sentence.
-        fallbacks: hosts to try next, best first.
-        candidates: every host that was looked at.
+        fallbacks: hosts to try next, best first; the nearest few where there are many.
+        candidates: the hosts that were looked at; of many the nearest few.
+        others: the rest of the hosts.
+        rule: the number of the rule that matched.
+        rules: what the rules gave, up to the one that matched; of many, those that gave something and the nearest.
         decided_at: when.
     """
 
-    host: str
+    host: str | None
     reason: str
     fallbacks: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
     candidates: tuple[Candidate, ...] = attrs.field(default=(), converter=frozen_sequence)
+    others: tuple[OtherHosts, ...] = attrs.field(default=(), converter=frozen_sequence)
+    rule: int | None = None
+    rules: tuple[RuleFinding, ...] = attrs.field(default=(), converter=frozen_sequence)
     decided_at: datetime | None = None
 
 

@@ -141,11 +141,11 @@ def restarted(job: Job, now: datetime) -> Job:
     )
 
 
-def deferred(job: Job, waiting: str, not_before: datetime) -> Job:
-    """A pending job that goes on waiting, with the reason."""
+def deferred(job: Job, waiting: str, not_before: datetime, route: Route | None = None) -> Job:
+    """A pending job that goes on waiting, with the reason and the decision it comes from."""
     if job.status is not _S.PENDING:
         raise IllegalTransition(job.id, job.status.value, _S.PENDING.value, "only a pending job waits")
-    return attrs.evolve(job, waiting=waiting, not_before=not_before)
+    return attrs.evolve(job, waiting=waiting, route=route or job.route, not_before=not_before)
 
 
 def status_of(failure: Failure | None) -> JobStatus:

@@ -434,6 +434,7 @@ class ContainerManager:
             only_hosts=only_hosts,
             only_jobs=only_jobs,
             impatient=impatient,
+            rules=self.config.rules,
             on_progress=on_progress,
         )
 

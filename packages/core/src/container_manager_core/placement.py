@@ -1,6 +1,6 @@
 """Taking on pending jobs: claiming what there is room for, and sending each to a host."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -71,20 +71,20 @@ class Placement:
         if thorough:
             self.fleet.refresh()
         live = self.store.live_by_host() if room > 0 else {}
-        places = self._free_places(live)
-        limit = max(0, room if thorough else min(room, sum(places.values())))
+        self.router.refresh(live)
+        limit = max(0, room if thorough else min(room, self.router.free_places(self.only_hosts)))
         claimed = self.store.claim(
             Claim(
                 worker=self.worker,
                 limit=limit,
-                avoid_hosts=frozenset() if thorough else frozenset(self.fleet.hosts) - frozenset(places),
+                avoid_hosts=frozenset() if thorough else self.router.closed_hosts(self.only_hosts),
                 only_hosts=self.only_hosts,
                 only_jobs=self.only_jobs,
-                known_hosts=frozenset(self.fleet.hosts),
+                known_hosts=self.router.host_names,
                 pending=limit > 0,
             )
         )
-        return self._sort_out(claimed, live)
+        return self._sort_out(claimed)
 
     def take_back(self, known: Callable[[UUID], bool]) -> TakenOn:
         """Take on what the store says that this worker holds, but the worker does not know of.
@@ -95,10 +95,11 @@ class Placement:
             known: whether the worker has a job in its hands.
         """
         unknown = [job for job in self.store.leased(self.worker) if not known(job.id)]
-        return self._sort_out(unknown, self.store.live_by_host())
+        self.router.refresh(self.store.live_by_host())
+        return self._sort_out(unknown)
 
-    def _sort_out(self, claimed: Sequence[Job], live: Mapping[str, int]) -> TakenOn:
-        stored = self._place([job for job in claimed if not job.needs_attention], live)
+    def _sort_out(self, claimed: Sequence[Job]) -> TakenOn:
+        stored = self._place([job for job in claimed if not job.needs_attention])
         return TakenOn(
             placed=[job for job in stored if job.status is JobStatus.LAUNCHING],
             adopted=[job for job in claimed if job.needs_attention],
@@ -110,23 +111,13 @@ class Placement:
     def _wait(self) -> float:
         return min(LONGEST_WAIT_SECONDS, self.settings.poll_interval_seconds)
 
-    def _free_places(self, live: Mapping[str, int]) -> dict[str, int]:
-        free = {
-            host.name: host.max_concurrent_jobs - live.get(host.name, 0)
-            for host in self.fleet.hosts.values()
-            if host.active
-            and self.fleet.state(host.name).usable
-            and (self.only_hosts is None or host.name in self.only_hosts)
-        }
-        return {name: places for name, places in free.items() if places > 0}
-
-    def _place(self, jobs: Sequence[Job], live: Mapping[str, int]) -> list[Job]:
+    def _place(self, jobs: Sequence[Job]) -> list[Job]:
         """Decide and store for all at once; those that find their host full after all try the next one."""
-        counts, full = dict(live), frozenset[str]()
+        full = frozenset[str]()
         stored: list[Job] = []
         while jobs:
             now = self.clock.now()
-            records = [self._decide(job, counts, now, full) for job in jobs]
+            records = [self._decide(job, now, full) for job in jobs]
             outcomes = self.recorder.record_many(records)
             refused = []
             for job, record, outcome in zip(jobs, records, outcomes, strict=True):
@@ -139,20 +130,19 @@ class Placement:
             jobs = refused
         return stored
 
-    def _decide(self, job: Job, counts: dict[str, int], now: datetime, full: frozenset[str]) -> Record:
+    def _decide(self, job: Job, now: datetime, full: frozenset[str]) -> Record:
         failure = _why_not_at_all(job, now)
         if failure is not None:
             return self._end(job, failure, now)
-        decision = self.router.choose(job, counts, now, full)
+        decision = self.router.decide(job, now, full)
         if isinstance(decision, Route):
-            host = self.fleet.host(decision.host)
-            counts[host.name] = counts.get(host.name, 0) + 1
+            host = self.fleet.host(decision.host or "")
             after = lifecycle.launching(job, host, decision, now)
             return Record(job=after, expect=job.status, capacity=host.max_concurrent_jobs)
         failure = self._failure_of(decision)
         if failure is not None:
-            return self._end(job, failure, now)
-        after = lifecycle.deferred(job, decision.reason, now + timedelta(seconds=self._wait))
+            return self._end(attrs.evolve(job, route=decision.route), failure, now)
+        after = lifecycle.deferred(job, decision.reason, now + timedelta(seconds=self._wait), decision.route)
         return Record(job=after, expect=job.status, release=True)
 
     def _end(self, job: Job, failure: Failure, now: datetime) -> Record:
