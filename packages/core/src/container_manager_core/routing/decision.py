@@ -4,34 +4,31 @@ import attrs
 
 from container_manager_core.host import Host
 from container_manager_core.job import Candidate, Route
-from container_manager_core.routing.judge import Judge, View
+from container_manager_core.routing.judge import Judge
 from container_manager_core.routing.pool import Pool
 from container_manager_core.rules import Facts
 
 
-# Without slots, as a frozen value is then made in half the time; one is made for every decision.
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True)
 class Choice:
     """A host for a job, and what a `Route` is told from.
 
     Attributes:
         host: None when none can take the job now.
-        view: what is known of the job's spec.
         pool: the hosts that the job may run on.
-        narrowed: those of them that a rule prefers or requires, when one matched.
+        narrowed: those of them that a rule means, when one matched.
         rule: the position of the rule that matched; -1 when none did.
         facts: what the rules were asked with; None when none was asked.
-        judge: says why hosts were passed over; None when the first one that was looked at took the job.
+        judge: says why hosts were passed over.
         by_plugin: whether a plugin chose.
     """
 
     host: Host | None
-    view: View
     pool: Pool
+    judge: Judge
     narrowed: Pool | None = None
     rule: int = -1
     facts: Facts | None = None
-    judge: Judge | None = None
     by_plugin: bool = False
 
 

@@ -1,12 +1,11 @@
 """A decision in words: every host, or of many the nearest few and the number of the others."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from container_manager_core.job import Candidate, Job, OtherHosts, Route, RuleFinding, RuleOutcome
 from container_manager_core.routing.decision import Choice, Refusal
 from container_manager_core.routing.index import HostIndex
-from container_manager_core.routing.judge import Judge, View
 from container_manager_core.routing.slot import Slot, Standing
 from container_manager_core.rules import RuleSet
 
@@ -25,7 +24,6 @@ class Explanation:
     Args:
         index: the hosts as they are now.
         rules: what the rules are.
-        judging: makes a judge for a choice that had none.
         job, choice, now: the decision.
     """
 
@@ -33,14 +31,13 @@ class Explanation:
         self,
         index: HostIndex,
         rules: RuleSet,
-        judging: Callable[[Job, View, datetime], Judge],
         job: Job,
         choice: Choice,
         now: datetime,
     ) -> None:
         self._index = index
         self._rules = rules
-        self._judge = choice.judge or judging(job, choice.view, now)
+        self._judge = choice.judge
         self._job = job
         self._choice = choice
         self._now = now

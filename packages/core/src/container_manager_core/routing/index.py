@@ -1,6 +1,7 @@
 """Every host with what routing has to know of it, kept up to date by what changes."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 
 from container_manager_core.fleet import Fleet
 from container_manager_core.host import Host
@@ -19,11 +20,16 @@ class HostIndex:
         closed: names of the hosts that take no job now.
         places: how many more jobs all hosts together take.
         names: of all hosts.
-        generation: grows when what hosts can run may have changed.
+
+    Args:
+        fleet: the hosts and their health.
+        forget: called when what is known of hosts and pools may no longer be so.
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, forget: Callable[[], None]) -> None:
         self._fleet = fleet
+        self._forget = forget
+        self._positions = itertools.count()
         self._hosts: Mapping[str, Host] = {}
         self._busy: set[str] = set()
         self._failing: Mapping[str, str] = {}
@@ -33,7 +39,6 @@ class HostIndex:
         self.closed: set[str] = set()
         self.places = 0
         self.names: frozenset[str] = frozenset()
-        self.generation = 0
         self.refresh({})
 
     def refresh(self, live: Mapping[str, int]) -> None:
@@ -68,20 +73,20 @@ class HostIndex:
         pool = self._pools.get(selector)
         if pool is None:
             if len(self._pools) >= MOST_POOLS:
-                self._forget(next(iter(self._pools.values())))
+                self._drop(next(iter(self._pools.values())))
             slots = [slot for slot in self.slots.values() if selector.why_not(slot.host, slot.executor_type) is None]
             pool = self._pools[selector] = Pool(selector, slots)
             for slot in slots:
                 self._pools_of.setdefault(slot, []).append(pool)
         return pool
 
-    def _forget(self, pool: Pool) -> None:
+    def _drop(self, pool: Pool) -> None:
         """The oldest pool makes room; its hosts share anew when it is asked for again."""
         del self._pools[pool.selector]
         for pools in self._pools_of.values():
             if pool in pools:
                 pools.remove(pool)
-        self.generation += 1
+        self._forget()
 
     def _replace(self, hosts: Mapping[str, Host]) -> None:
         types = self._fleet.plugins.executor_types
@@ -98,11 +103,12 @@ class HostIndex:
         self._hosts = hosts
         self.slots = {name: self.slots[name] for name in hosts}
         self.names = frozenset(hosts)
-        self.generation += 1
+        self._forget()
 
     def _add(self, host: Host) -> None:
         slot = Slot(
             host=host,
+            position=next(self._positions),
             executor_type=self._fleet.plugins.executor_types.get(host.executor),
             stride=1 / host.weight,
             problem=self._failing.get(host.name),
@@ -124,7 +130,7 @@ class HostIndex:
                 slot.problem = failing.get(name)
                 self._update(slot)
         self._failing = failing
-        self.generation += 1
+        self._forget()
 
     def _take_counts(self, live: Mapping[str, int]) -> None:
         for name in self._busy.union(live):

@@ -11,7 +11,7 @@ from container_manager_core.host import Host
 from container_manager_core.job import Job
 from container_manager_core.routing.pool import Pool
 from container_manager_core.routing.slot import Slot
-from container_manager_core.rules import TemplateFacts
+from container_manager_core.rules import TemplateFacts, UserFacts
 from container_manager_core.spec import ContainerSpec
 
 Obstacle = Callable[[Job, Host, datetime], str | None]
@@ -39,20 +39,27 @@ class View:
 
     Attributes:
         spec: the spec; jobs that were submitted alike share one.
-        template, groups: what the spec tells of them.
+        template: what the spec tells of it.
+        user: who submitted the latest of the jobs.
         pool: the hosts for jobs without wishes of their own.
-        pools: the same, narrowed by the rule of that position; None where nothing is left.
+        pools: the same, narrowed by the rule of that position.
         fit: hosts that can run the spec.
         unfit: hosts that cannot, each with the reason.
     """
 
     spec: ContainerSpec
     template: TemplateFacts
-    groups: frozenset[str]
+    user: UserFacts
     pool: Pool
-    pools: dict[int, Pool | None] = attrs.field(factory=dict)
+    pools: dict[int, Pool] = attrs.field(factory=dict)
     fit: set[Slot] = attrs.field(factory=set)
     unfit: dict[Slot, str] = attrs.field(factory=dict)
+
+    def seen_by(self, job: Job) -> UserFacts:
+        """Who submitted that job; remembered for the next one, which is often the same user's."""
+        if self.user.name != (job.created_by or ""):
+            self.user = UserFacts.of_job(job)
+        return self.user
 
 
 class Judge:
@@ -98,25 +105,28 @@ class Judge:
     def _look(self, slot: Slot) -> Passed | None:
         if slot.host.name in self.avoid:
             return Passed(reason=self.avoid[slot.host.name], full=True)
-        if slot not in self._view.fit:
-            inability = self._inability(slot)
-            if inability is not None:
-                return inability
+        inability = why_unfit(self._fleet, self._view, slot)
+        if inability is not None:
+            return inability
         for obstacle in self._obstacles:
             reason = obstacle(self._job, slot.host, self._now)
             if reason is not None:
                 return Passed(reason=reason)
         return None
 
-    def _inability(self, slot: Slot) -> Passed | None:
-        problem = self._view.unfit.get(slot)
+
+def why_unfit(fleet: Fleet, view: View, slot: Slot) -> Passed | None:
+    """Why a host cannot run a spec, or None when it can; found out once."""
+    if slot in view.fit:
+        return None
+    problem = view.unfit.get(slot)
+    if problem is None:
+        try:
+            problem = fleet.why_not(slot.host.name, view.spec)
+        except ExecutorError as error:
+            return Passed(reason=str(error))
         if problem is None:
-            try:
-                problem = self._fleet.why_not(slot.host.name, self._view.spec)
-            except ExecutorError as error:
-                return Passed(reason=str(error))
-            if problem is None:
-                self._view.fit.add(slot)
-                return None
-            self._view.unfit[slot] = problem
-        return Passed(reason=problem, lasting=True)
+            view.fit.add(slot)
+            return None
+        view.unfit[slot] = problem
+    return Passed(reason=problem, lasting=True)

@@ -1,7 +1,6 @@
 """Hosts that share jobs in proportion to their weights."""
 
 import heapq
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -27,13 +26,12 @@ class Pool:
     def __init__(self, selector: Selector, slots: Iterable[Slot]) -> None:
         self.selector = selector
         self.standings: Counter[Standing] = Counter()
-        self._tick = itertools.count()
         self._front = 0.0
         self._order: list[Entry] = []
         self._out: dict[Slot, float] = {}
         for slot in slots:
             self.standings[slot.standing] += 1
-            self._order.append((slot.stride, next(self._tick), slot))
+            self._order.append((slot.stride, slot.position, slot))
         heapq.heapify(self._order)
 
     @property
@@ -44,7 +42,7 @@ class Pool:
     def join(self, slot: Slot) -> None:
         """A host is new."""
         self.standings[slot.standing] += 1
-        heapq.heappush(self._order, (self._front + slot.stride, next(self._tick), slot))
+        heapq.heappush(self._order, (self._front + slot.stride, slot.position, slot))
 
     def note(self, slot: Slot, before: Standing) -> None:
         """A host's standing has changed."""
@@ -55,7 +53,7 @@ class Pool:
         self.standings[slot.standing] += 1
         if slot.standing is Standing.OPEN and slot in self._out:
             place = max(self._out.pop(slot), self._front)
-            heapq.heappush(self._order, (place, next(self._tick), slot))
+            heapq.heappush(self._order, (place, slot.position, slot))
 
     def foremost(self) -> Slot | None:
         """The host that is to take the next job; None when all are closed."""
@@ -73,7 +71,7 @@ class Pool:
         """The foremost host takes a job."""
         place, _, slot = self._order[0]
         self._front = place
-        heapq.heapreplace(self._order, (place + slot.stride, next(self._tick), slot))
+        heapq.heapreplace(self._order, (place + slot.stride, slot.position, slot))
 
     def pick(self, accept: Callable[[Slot], bool]) -> Slot | None:
         """The foremost host that is accepted takes a job; those before it keep their places."""

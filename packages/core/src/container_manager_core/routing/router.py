@@ -6,19 +6,19 @@ from datetime import datetime
 
 from container_manager_core.failure import INFRASTRUCTURE
 from container_manager_core.fleet import Fleet
+from container_manager_core.host import Host
 from container_manager_core.job import Job, Route
 from container_manager_core.routing.decision import Choice, Refusal
 from container_manager_core.routing.explanation import Explanation
 from container_manager_core.routing.index import HostIndex
-from container_manager_core.routing.judge import Judge, Obstacle, View
+from container_manager_core.routing.judge import Judge, Obstacle, View, why_unfit
 from container_manager_core.routing.pool import Pool
 from container_manager_core.routing.selector import Selector
 from container_manager_core.routing.slot import Slot
-from container_manager_core.rules import Facts, Rule, RuleSet, TemplateFacts
-from container_manager_core.rules.facts import facts_from, groups_of
-from container_manager_core.spec import ContainerSpec
+from container_manager_core.rules import Facts, Rule, RuleSet, TemplateFacts, UserFacts
 
-MOST_VIEWS = 4096
+MOST_KNOWN = 10_000_000
+"""Specs times hosts of which is remembered whether the one runs on the other."""
 NOWHERE: frozenset[str] = frozenset()
 
 FactsOf = Callable[[Job], Facts]
@@ -51,11 +51,11 @@ class Router:
         self._facts_of = facts_of
         self.rules = RuleSet(rules)
         self._asks_plugins = bool(fleet.plugins.hook.container_manager_route.get_hookimpls())
+        self._has_rules = bool(self.rules.rules)
         self._is_plain = not (self._obstacles or self._asks_plugins or facts_of)
         self._lock = threading.Lock()
-        self._index = HostIndex(fleet)
-        self._generation = self._index.generation
         self._views: dict[int, View] = {}
+        self._index = HostIndex(fleet, self._views.clear)
 
     def refresh(self, live: Mapping[str, int]) -> None:
         """Take over how many jobs are on each host, which hosts answer, and which there are.
@@ -99,39 +99,49 @@ class Router:
             avoid: hosts to pass over, for example one that has just turned out to be full.
         """
         with self._lock:
-            choice = self._choose(job, now, avoid)
-            return Explanation(self._index, self.rules, self._judge, job, choice, now).told()
+            quick = self._choose_at_once(job, now, avoid)
+            choice = self._choose_with_care(job, now, avoid) if quick is None else self._as_choice(job, now, *quick)
+            return Explanation(self._index, self.rules, job, choice, now).told()
 
-    def choose(self, job: Job, now: datetime, avoid: frozenset[str] = NOWHERE) -> Choice:
-        """The same without the words: what costs microseconds whatever the number of hosts."""
+    def choose(self, job: Job, now: datetime, avoid: frozenset[str] = NOWHERE) -> Host | None:
+        """The same without the words: the host alone, in microseconds whatever the number of hosts."""
         with self._lock:
-            return self._choose(job, now, avoid)
+            quick = self._choose_at_once(job, now, avoid)
+            return self._choose_with_care(job, now, avoid).host if quick is None else quick[0].host
 
-    def _choose(self, job: Job, now: datetime, avoid: frozenset[str]) -> Choice:
-        if self._generation != self._index.generation:
-            self._views.clear()
-            self._generation = self._index.generation
-        spec = job.spec
-        view = self._views.get(id(spec)) or self._look_at(job)
+    def _choose_at_once(self, job: Job, now: datetime, avoid: frozenset[str]) -> tuple[Slot, int] | None:
+        """The host and the rule where the next one in turn takes the job, as is usual; None where that is not plain."""
         if avoid or job.attempt or job.requested_host or job.preferred_executor or not self._is_plain:
-            return self._choose_with_care(job, view, now, avoid)
-        facts, rule, pool, narrowed = None, -1, view.pool, None
-        if self.rules.rules:
-            facts = facts_from(job, view.template, view.groups)
-            rule = self.rules.first_match(facts, now)
+            return None
+        view = self._views.get(id(job.spec)) or self._look_at(job)
+        rule, pool = -1, view.pool
+        if self._has_rules:
+            user = view.user if view.user.name == job.created_by else view.seen_by(job)
+            rule = self.rules.first_match(job, view.template, user, now)
             if rule >= 0:
-                narrowed = view.pools[rule] if rule in view.pools else self._narrow(view, rule)
-        wanted = pool if narrowed is None else narrowed
-        slot = wanted.foremost()
-        if slot is None or slot not in view.fit or (narrowed is None and rule >= 0):
-            return self._choose_with_care(job, view, now, avoid)
-        wanted.advance()
+                pool = view.pools[rule] if rule in view.pools else self._narrow(view, rule)
+        slot = pool.foremost()
+        if slot is None or (slot not in view.fit and why_unfit(self._fleet, view, slot) is not None):
+            return None
+        pool.advance()
         self._index.take(slot)
-        return Choice(host=slot.host, view=view, pool=pool, narrowed=narrowed, rule=rule, facts=facts)
+        return slot, rule
 
-    def _choose_with_care(self, job: Job, view: View, now: datetime, avoid: frozenset[str]) -> Choice:
-        """The decision where some host has to be asked, or the job has wishes."""
-        facts = self._facts(job, view) if self.rules.rules or self._facts_of else None
+    def _as_choice(self, job: Job, now: datetime, slot: Slot, rule: int) -> Choice:
+        view = self._view(job)
+        return Choice(
+            host=slot.host,
+            pool=view.pool,
+            judge=self._judge(job, view, now),
+            narrowed=view.pools[rule] if rule >= 0 else None,
+            rule=rule,
+            facts=self._facts(job, view),
+        )
+
+    def _choose_with_care(self, job: Job, now: datetime, avoid: frozenset[str]) -> Choice:
+        """The decision where hosts have to be asked, or the job has wishes."""
+        view = self._view(job)
+        facts = self._facts(job, view)
         selector = self._selector(job, view, facts)
         pool = view.pool if selector is view.pool.selector else self._index.pool(selector)
         judge = self._judge(job, view, now, avoid)
@@ -142,7 +152,7 @@ class Router:
         rule, narrowed = -1, None
         if slot is None:
             if facts is not None and not selector.asked:
-                rule = self.rules.first_match(facts, now)
+                rule = self.rules.first_match(facts.job, facts.template, facts.user, now)
             if rule >= 0:
                 narrowed_to = selector.narrowed(self.rules.rules[rule])
                 narrowed = self._index.pool(narrowed_to) if narrowed_to is not None else Pool(selector, ())
@@ -153,7 +163,6 @@ class Router:
             self._index.take(slot)
         return Choice(
             host=slot.host if slot is not None else None,
-            view=view,
             pool=pool,
             narrowed=narrowed,
             rule=rule,
@@ -189,24 +198,28 @@ class Router:
             return view.pool.selector.wished(job)
         return Selector.of_spec(job.spec, supported).wished(job)
 
-    def _facts(self, job: Job, view: View) -> Facts:
-        return self._facts_of(job) if self._facts_of else facts_from(job, view.template, view.groups)
+    def _facts(self, job: Job, view: View) -> Facts | None:
+        """What the rules are asked with; None when nothing has to be known."""
+        if self._facts_of is not None:
+            return self._facts_of(job)
+        return Facts(job=job, template=view.template, user=UserFacts.of_job(job)) if self._has_rules else None
+
+    def _view(self, job: Job) -> View:
+        return self._views.get(id(job.spec)) or self._look_at(job)
 
     def _look_at(self, job: Job) -> View:
         """What is to be known of a spec that is new."""
-        spec: ContainerSpec = job.spec
-        if len(self._views) >= MOST_VIEWS:
+        if len(self._views) * len(self._index.slots) >= MOST_KNOWN:
             self._views.clear()
-        template = TemplateFacts.of_spec(spec)
-        pool = self._index.pool(Selector.of_spec(spec, template.supported_executors))
-        view = View(spec=spec, template=template, groups=groups_of(spec), pool=pool)
-        if self._generation == self._index.generation:
-            self._views[id(spec)] = view
+        template = TemplateFacts.of_spec(job.spec)
+        pool = self._index.pool(Selector.of_spec(job.spec, template.supported_executors))
+        view = View(spec=job.spec, template=template, user=UserFacts.of_job(job), pool=pool)
+        self._views[id(job.spec)] = view
         return view
 
-    def _narrow(self, view: View, rule: int) -> Pool | None:
+    def _narrow(self, view: View, rule: int) -> Pool:
         selector = view.pool.selector.narrowed(self.rules.rules[rule])
-        pool = view.pools[rule] = self._index.pool(selector) if selector is not None else None
+        pool = view.pools[rule] = self._index.pool(selector) if selector is not None else Pool(view.pool.selector, ())
         return pool
 
 

@@ -25,6 +25,7 @@ class Slot:
 
     Attributes:
         host: the host.
+        position: among all hosts; settles who goes first where weights do not. No two slots share one.
         executor_type: None when nothing installed brings it.
         stride: how far one job moves it back in the order of its pools: the lighter the host, the farther.
         live: jobs launching or running on it, decisions not yet stored among them.
@@ -34,6 +35,7 @@ class Slot:
     """
 
     host: Host
+    position: int
     executor_type: ExecutorType | None
     stride: float
     live: int = 0

@@ -19,7 +19,7 @@ import attrs
 
 from container_manager_core.errors import ConfigurationError
 from container_manager_core.rules.facts import Facts
-from container_manager_core.rules.vocabulary import ATTRIBUTES, METHODS, PARTS, SAME, VALUES, Kind, Shape
+from container_manager_core.rules.vocabulary import ATTRIBUTES, METHODS, PARTS, PLACES, SAME, VALUES, Kind, Shape
 
 MOST_CHARACTERS = 1000
 MOST_LEVELS = 32
@@ -40,7 +40,7 @@ class Condition:
     Attributes:
         text: as it was written.
         expression: the same over plain local values, as Python.
-        reads: the local values: their names, and where each is found, for example ``("facts", "job", "name")``.
+        reads: the local values: their names, and where each is found, for example ``("job", "name")``.
         needs: the local values that must not be None for the condition to have an answer.
     """
 
@@ -72,7 +72,7 @@ class Condition:
         values = {name: _find(path, facts, now) for name, path in self.reads.items()}
         for name in self.needs:
             if values[name] is None:
-                return f"{'.'.join(self.reads[name][1:])} is not set"
+                return f"{name.replace('_', '.', 1)} is not set"
         try:
             return bool(eval(self._code, {"__builtins__": {}}, values))
         except ERRORS as error:
@@ -81,7 +81,7 @@ class Condition:
 
 def _find(path: tuple[str, ...], facts: Facts, now: datetime) -> Any:
     value: Any = now if path == ("now",) else facts
-    for name in path[1:]:
+    for name in path if value is facts else ():
         value = getattr(value, name)
     return value
 
@@ -171,8 +171,7 @@ class _Checker:
 
     def _name(self, node: ast.Name) -> tuple[ast.expr, Shape]:
         if node.id in VALUES:
-            path = ("now",) if node.id == "now" else ("facts", node.id)
-            return self._local(node.id, path, VALUES[node.id])
+            return self._local(node.id, PLACES.get(node.id, (node.id,)), VALUES[node.id])
         if node.id in ATTRIBUTES:
             known = ", ".join(ATTRIBUTES[node.id])
             raise self._refusal(node, f"{node.id} has no value of its own", f"write {node.id}. and one of: {known}")
@@ -185,7 +184,8 @@ class _Checker:
             if node.attr not in known:
                 raise self._refusal(node, f"{owner.id} has no fact {node.attr!r}", f"known are: {', '.join(known)}")
             _, name = SAME.get((owner.id, node.attr), (owner.id, node.attr))
-            return self._local(f"{owner.id}_{name}", ("facts", owner.id, name), known[name])
+            path = (*PLACES.get(owner.id, (owner.id,)), name)
+            return self._local(f"{owner.id}_{name}", path, known[name])
         inner, shape = self._check(owner)
         parts = PARTS.get(shape.kind, frozenset())
         if node.attr not in parts:

@@ -1,7 +1,6 @@
 """What conditions are about: plain frozen values, never a live object."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import attrs
 
@@ -14,29 +13,7 @@ GROUPS_LABEL = "groups"
 EXECUTORS_LABEL = "supported-executors"
 
 
-# Without slots, as a frozen value is then made in half the time; one of each is made for every decision.
-@attrs.frozen(kw_only=True, slots=False)
-class JobFacts:
-    """The job itself.
-
-    Attributes:
-        id, name, priority, image, command, created_by, created_at: as submitted.
-        attempt: the number of attempts begun.
-        timeout_seconds: longest run time; None is any.
-    """
-
-    id: str
-    name: str
-    priority: int
-    attempt: int
-    image: str
-    command: tuple[str, ...]
-    created_by: str | None
-    created_at: datetime
-    timeout_seconds: float | None
-
-
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True)
 class TemplateFacts:
     """What the job was made from.
 
@@ -69,7 +46,7 @@ class TemplateFacts:
         )
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True)
 class UserFacts:
     """Who submitted the job.
 
@@ -81,16 +58,35 @@ class UserFacts:
     name: str = ""
     groups: frozenset[str] = frozenset()
 
+    @classmethod
+    def of_job(cls, job: Job) -> "UserFacts":
+        """The facts that a job itself tells, its label ``groups`` among them."""
+        return cls(name=job.created_by or "", groups=frozenset(_words(job.spec.labels.get(GROUPS_LABEL, ""))))
 
-@attrs.frozen(kw_only=True, slots=False)
+
+@attrs.frozen(kw_only=True)
 class Facts:
-    """All that a condition can ask for, beside ``now``."""
+    """All that a condition can ask for, beside ``now``.
 
-    job: JobFacts
+    Attributes:
+        job: the job itself, of which conditions see what `vocabulary` lists.
+        template: what it was made from.
+        user: who submitted it.
+    """
+
+    job: Job
     template: TemplateFacts
     user: UserFacts
-    resources: Resources
-    labels: Mapping[str, str]
+
+    @property
+    def resources(self) -> Resources:
+        """The job's limits."""
+        return self.job.spec.resources
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The job's labels."""
+        return self.job.spec.labels
 
 
 def default_facts(job: Job) -> Facts:
@@ -99,34 +95,7 @@ def default_facts(job: Job) -> Facts:
     The template's name, the user's groups and the supported executors come from the labels ``template``,
     ``groups`` and ``supported-executors`` (words between commas), so whoever submits is trusted with them.
     """
-    return facts_from(job, TemplateFacts.of_spec(job.spec), groups_of(job.spec))
-
-
-def facts_from(job: Job, template: TemplateFacts, groups: frozenset[str]) -> Facts:
-    """The facts of a job whose template and groups are known already."""
-    spec = job.spec
-    return Facts(
-        job=JobFacts(
-            id=str(job.id),
-            name=job.name,
-            priority=job.priority,
-            attempt=job.attempt,
-            image=spec.image,
-            command=spec.command,
-            created_by=job.created_by,
-            created_at=job.created_at,
-            timeout_seconds=spec.timeout_seconds,
-        ),
-        template=template,
-        user=UserFacts(name=job.created_by or "", groups=groups),
-        resources=spec.resources,
-        labels=spec.labels,
-    )
-
-
-def groups_of(spec: ContainerSpec) -> frozenset[str]:
-    """The user's groups as the label ``groups`` tells them."""
-    return frozenset(_words(spec.labels.get(GROUPS_LABEL, "")))
+    return Facts(job=job, template=TemplateFacts.of_spec(job.spec), user=UserFacts.of_job(job))
 
 
 def _words(text: str) -> tuple[str, ...]:

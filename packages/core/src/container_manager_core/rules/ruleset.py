@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from container_manager_core.job import RuleFinding, RuleOutcome
+from container_manager_core.job import Job, RuleFinding, RuleOutcome
 from container_manager_core.rules.conditions import ERRORS
-from container_manager_core.rules.facts import Facts
+from container_manager_core.rules.facts import Facts, TemplateFacts, UserFacts
 from container_manager_core.rules.rule import Rule
+
+FirstMatch = Callable[[Job, TemplateFacts, UserFacts, datetime], int]
 
 
 class RuleSet:
@@ -20,7 +22,7 @@ class RuleSet:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self.rules: Sequence[Rule] = tuple(sorted(rules, key=lambda rule: -rule.priority))
-        self.first_match: Callable[[Facts, datetime], int] = _compiled(self.rules)
+        self.first_match: FirstMatch = _compiled(self.rules)
 
     def __len__(self) -> int:
         return len(self.rules)
@@ -55,13 +57,13 @@ def _called(rule: Rule, facts: Facts) -> bool | str:
         return f"{type(error).__name__}: {error}"
 
 
-def _compiled(rules: Sequence[Rule]) -> Callable[[Facts, datetime], int]:
+def _compiled(rules: Sequence[Rule]) -> FirstMatch:
     """One function that reads each fact once and asks rule after rule.
 
     What is compiled is written from checked conditions alone, and sees no builtins.
     """
     reads: dict[str, tuple[str, ...]] = {}
-    names: dict[str, Any] = {"__builtins__": {}, "ERRORS": ERRORS, "Exception": Exception}
+    names: dict[str, Any] = {"__builtins__": {}, "ERRORS": ERRORS, "Exception": Exception, "Facts": Facts}
     body: list[str] = []
     for position, rule in enumerate(rules):
         if rule.checked:
@@ -70,10 +72,10 @@ def _compiled(rules: Sequence[Rule]) -> Callable[[Facts, datetime], int]:
             question, errors = f"{guards}({rule.checked.expression})", "ERRORS"
         else:
             names[f"call_{position}"] = rule.condition
-            question, errors = f"call_{position}(facts)", "Exception"
+            question, errors = f"call_{position}(Facts(job=job, template=template, user=user))", "Exception"
         body += [" try:", f"  if {question}: return {position}", f" except {errors}: pass"]
     facts = [f" {name} = {'.'.join(path)}" for name, path in reads.items() if path != ("now",)]
-    source = "\n".join(["def first_match(facts, now):", *facts, *body, " return -1"])
+    source = "\n".join(["def first_match(job, template, user, now):", *facts, *body, " return -1"])
     exec(compile(source, "<rules>", "exec"), names)
-    function: Callable[[Facts, datetime], int] = names["first_match"]
+    function: FirstMatch = names["first_match"]
     return function

@@ -8,8 +8,9 @@ from typing import Any, get_args, get_type_hints
 
 import attrs
 
+from container_manager_core.job import Job
 from container_manager_core.resources import Resources
-from container_manager_core.rules.facts import JobFacts, TemplateFacts, UserFacts
+from container_manager_core.rules.facts import TemplateFacts, UserFacts
 
 
 class Kind(StrEnum):
@@ -60,12 +61,12 @@ def _shape(kind: Any) -> Shape:
     return Shape(_KINDS[kind])
 
 
-def _fields(cls: type) -> dict[str, Shape]:
-    return {name: _shape(kind) for name, kind in get_type_hints(cls).items()}
+def _fields(cls: type, *only: str) -> dict[str, Shape]:
+    return {name: _shape(kind) for name, kind in get_type_hints(cls).items() if not only or name in only}
 
 
 ATTRIBUTES: Mapping[str, Mapping[str, Shape]] = {
-    "job": _fields(JobFacts),
+    "job": _fields(Job, "name", "priority", "attempt", "created_by", "created_at", "scheduled_at"),
     "template": _fields(TemplateFacts),
     "user": _fields(UserFacts) | {"username": Shape(Kind.TEXT)},
     "resources": _fields(Resources),
@@ -77,6 +78,12 @@ SAME = {("user", "username"): ("user", "name")}
 
 VALUES: Mapping[str, Shape] = {"labels": Shape(Kind.LABELS), "now": Shape(Kind.TIME)}
 """The facts that are a value themselves."""
+
+PLACES: Mapping[str, tuple[str, ...]] = {
+    "resources": ("job", "spec", "resources"),
+    "labels": ("job", "spec", "labels"),
+}
+"""Facts that are found within another."""
 
 PARTS: Mapping[Kind, frozenset[str]] = {
     Kind.TIME: frozenset({"year", "month", "day", "hour", "minute"}),
