@@ -87,6 +87,12 @@ def execution_facts(execution: Execution) -> Facts:
     }
 
 
+def decision_facts(job: Job) -> Facts:
+    """Where a job went, or why it waits, and how that was decided."""
+    known = job_facts(job)
+    return {name: known[name] for name in ("id", "name", "status", "host", "executor", "waiting", "failure", "route")}
+
+
 def failure_facts(failure: Failure | None) -> Facts | None:
     """Why an attempt ended badly."""
     if failure is None:

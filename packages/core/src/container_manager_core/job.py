@@ -188,7 +188,7 @@ class Route:
         candidates: the hosts that were looked at; of many the nearest few.
         others: the rest of the hosts.
         rule: the number of the rule that matched.
-        rules: what the rules gave, up to the one that matched; of many, those that gave something and the nearest.
+        rules: what the rules gave, up to the one that matched; of many the nearest.
         decided_at: when.
     """
 

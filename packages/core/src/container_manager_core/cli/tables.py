@@ -69,6 +69,12 @@ def print_job(job: Job, attempts: Sequence[Execution]) -> None:
         console.print(_table(console, _ATTEMPT_TITLES, [_attempt_cells(attempt) for attempt in attempts]))
 
 
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+    """Print a table; its last column gives way where there is too little room."""
+    console = _console()
+    console.print(_table(console, titles, rows))
+
+
 def duration_text(seconds: float) -> str:
     """A duration in at most four characters, for example ``12s``, ``5m``, ``3h`` or ``40d``."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from container_manager_core.job import Candidate, Job, OtherHosts, Route, RuleFinding, RuleOutcome
+from container_manager_core.job import Candidate, Job, OtherHosts, Route, RuleFinding
 from container_manager_core.routing.decision import Choice, Refusal
 from container_manager_core.routing.index import HostIndex
 from container_manager_core.routing.slot import Slot, Standing
@@ -95,9 +95,9 @@ class Explanation:
         return Candidate(host=host.name, reason=self._why_later(slot), eligible=self._choice.host is not None)
 
     def _obstacle(self, slot: Slot) -> str | None:
-        """Why the host cannot take the job, whatever the rules and weights say."""
+        """Why the host cannot take the job, whatever its turn by weight."""
         unwanted = self._choice.pool.selector.why_not(slot.host, slot.executor_type)
-        if unwanted is not None:
+        if unwanted is not None and (self._choice.narrowed is None or not self._is_meant(slot)):
             return unwanted
         if slot.obstacle is not None:
             return slot.obstacle
@@ -155,11 +155,7 @@ class Explanation:
         choice = self._choice
         if choice.facts is None or choice.by_plugin or choice.pool.selector.asked:
             return ()
-        findings = self._rules.findings(choice.facts, self._now, choice.rule)
-        if len(findings) <= MOST_RULES:
-            return findings
-        telling = [finding for finding in findings if finding.outcome is not RuleOutcome.NO_MATCH]
-        return tuple(telling[-MOST_RULES:])
+        return self._rules.findings(choice.facts, self._now, choice.rule, MOST_RULES)
 
     def _refusal(self) -> Refusal:
         choice = self._choice
@@ -192,4 +188,4 @@ class Explanation:
         if not wanted and slots:
             return f"no host can take it: {self._reasons(slots)}"
         known = ", ".join(f"{slot.host.name} ({slot.host.executor})" for slot in slots[:MOST_HOSTS]) or "none"
-        return f"no configured host is the {wanted or 'one'} that the job asks for; configured are: {known}"
+        return f"no configured host is the one that the job asks for ({wanted or 'any'}); configured are: {known}"

@@ -27,10 +27,14 @@ class RuleSet:
     def __len__(self) -> int:
         return len(self.rules)
 
-    def findings(self, facts: Facts, now: datetime, matched: int) -> tuple[RuleFinding, ...]:
-        """What each rule gave: those before the one that matched, and that one."""
-        last = len(self.rules) - 1 if matched < 0 else matched
-        return tuple(self._finding(position, facts, now, matched) for position in range(last + 1))
+    def findings(self, facts: Facts, now: datetime, matched: int, most: int) -> tuple[RuleFinding, ...]:
+        """What the rules gave: the one that matched and those before it, or the last ones when none did.
+
+        Args:
+            most: the nearest so many.
+        """
+        end = len(self.rules) if matched < 0 else matched + 1
+        return tuple(self._finding(position, facts, now, matched) for position in range(max(0, end - most), end))
 
     def _finding(self, position: int, facts: Facts, now: datetime, matched: int) -> RuleFinding:
         rule = self.rules[position]
