@@ -121,12 +121,15 @@ class _Checker:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                return ast.parse(self._text.lstrip(), mode="eval").body
+                tree = ast.parse(self._text.lstrip(), mode="eval").body
         except SyntaxError as error:
             column = (error.offset or 1) - 1 + self._indent
             raise self._error(column, f"this is no expression ({error.msg})", "correct it there") from None
         except (ValueError, MemoryError, RecursionError) as error:
             raise self._error(0, f"this cannot be read ({error})", "make it simpler") from None
+        if "#" in self._text.lstrip().encode()[tree.end_col_offset :].decode(errors="replace"):
+            raise self._error(self._text.rindex("#"), "a comment would hide what follows it", "leave it out")
+        return tree
 
     @property
     def _indent(self) -> int:
