@@ -186,7 +186,7 @@ HOSTILE = [
     ("call_0(1)", 1),
     ("ERRORS", 1),
     ("Facts", 1),
-    ("ｅval('1')", 1),
+    ("\uff45val('1')", 1),
 ]
 
 
@@ -278,7 +278,6 @@ WORDS = [
     "=",
     ";",
     "#",
-    "\n",
 ]
 SENTENCES = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join)
 HARMLESS = (
