@@ -25,9 +25,21 @@ class Executors:
         return [*automatic, attrs.evolve(MOCK, name="manual")]
 
 
-def fleet_of(*hosts: Host, plugins: Sequence[Any] = ()) -> Fleet:
-    loaded = Plugins([("fleets", Executors()), *(("a test", plugin) for plugin in plugins)])
-    return Fleet({host.name: host for host in hosts}, loaded, "routing-tests", VirtualClock())
+class ChangingFleet(Fleet):
+    """A fleet whose configuration a test changes."""
+
+    def __init__(self, hosts: Sequence[Host], plugins: Sequence[Any]) -> None:
+        self.configured = list(hosts)
+        loaded = Plugins([("fleets", Executors()), *(("a test", plugin) for plugin in plugins)])
+        super().__init__(lambda: {each.name: each for each in self.configured}, loaded, "routing", VirtualClock())
+
+    def configure(self, *hosts: Host) -> None:
+        self.configured = list(hosts)
+        self.refresh()
+
+
+def fleet_of(*hosts: Host, plugins: Sequence[Any] = ()) -> ChangingFleet:
+    return ChangingFleet(hosts, plugins)
 
 
 def host(name: str, executor: str = "docker", **facts: Any) -> Host:

@@ -257,11 +257,11 @@ def test_health_and_new_hosts_are_seen_at_the_next_refresh() -> None:
     assert router.choose(job(), NOW) is None
     assert router.closed_hosts() == {"a", "b"}
     fleet.note_success("a")
-    fleet.hosts = {"a": fleet.hosts["a"], "b": host("b", max_concurrent_jobs=3), "c": host("c")}
+    fleet.configure(host("a"), host("b", max_concurrent_jobs=3), host("c"))
     router.hosts_changed()
     assert {decided(router, job()).host for _ in range(6)} == {"a", "b", "c"}
     assert (router.closed_hosts(), router.free_places(), router.free_places(frozenset({"b"}))) == (frozenset(), 17, 1)
-    fleet.hosts = {"c": fleet.hosts["c"]}
+    fleet.configure(host("c"))
     router.refresh({"c": 2})
     assert {decided(router, job()).host for _ in range(8)} == {"c"}
     assert router.closed_hosts(frozenset({"a"})) == {"c"}

@@ -70,8 +70,10 @@ class Placement:
         """
         if thorough:
             self.fleet.refresh()
-        live = self.store.live_by_host() if room > 0 else {}
-        self.router.refresh(live)
+        if room > 0:
+            self.router.refresh(self.store.live_by_host())
+        else:
+            self.router.hosts_changed()
         limit = max(0, room if thorough else min(room, self.router.free_places(self.only_hosts)))
         claimed = self.store.claim(
             Claim(
@@ -121,6 +123,8 @@ class Placement:
             outcomes = self.recorder.record_many(records)
             refused = []
             for job, record, outcome in zip(jobs, records, outcomes, strict=True):
+                if outcome != RecordOutcome.STORED and record.capacity is not None:
+                    self.router.give_back(record.job.host or "")
                 if outcome == RecordOutcome.NO_CAPACITY:
                     refused.append(job)
                     full |= {record.job.host or ""}

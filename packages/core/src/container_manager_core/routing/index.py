@@ -64,6 +64,12 @@ class HostIndex:
         if slot.live >= slot.host.max_concurrent_jobs:
             self._update(slot)
 
+    def give_back(self, slot: Slot) -> None:
+        """A job does not go there after all."""
+        slot.live -= 1
+        self.places += slot.standing is Standing.OPEN
+        self._update(slot)
+
     def pool(self, selector: Selector) -> Pool:
         """The hosts that a selector means; made when first asked for, and kept where they may be several."""
         if selector.host is not None:

@@ -109,6 +109,13 @@ class Router:
             quick = self._choose_at_once(job, now, avoid)
             return self._choose_with_care(job, now, avoid).host if quick is None else quick[0].host
 
+    def give_back(self, host: str) -> None:
+        """A job that was to go to a host does not: its place is free again."""
+        with self._lock:
+            slot = self._index.slots.get(host)
+            if slot is not None:
+                self._index.give_back(slot)
+
     def _choose_at_once(self, job: Job, now: datetime, avoid: frozenset[str]) -> tuple[Slot, int] | None:
         """The host and the rule where the next one in turn takes the job, as is usual; None where that is not plain."""
         if avoid or job.attempt or job.requested_host or job.preferred_executor or not self._is_plain:

@@ -216,6 +216,11 @@ class _Checker:
             raise self._refusal(node, "only methods of facts can be called", 'such as job.name.startswith("batch-")')
         if node.func.attr == "exists":
             return self._membership_of_groups(node)
+        if isinstance(node.func.value, ast.Name) and node.func.value.id in ATTRIBUTES:
+            name = node.func.value.id
+            raise self._refusal(
+                node, f"{name} has no method {node.func.attr!r} here", f"write {name}. and one of its facts"
+            )
         owner, shape = self._check(node.func.value)
         method = METHODS.get(shape.kind, {}).get(node.func.attr)
         if method is None:
