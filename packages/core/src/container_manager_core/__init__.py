@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from container_manager_core.plugins import Plugins
     from container_manager_core.resources import Resources
     from container_manager_core.retry import RetryPolicy
+    from container_manager_core.rules import Rule
     from container_manager_core.secrets import Secret
     from container_manager_core.spec import ContainerSpec, PullPolicy
     from container_manager_core.store import open_store
@@ -87,6 +88,7 @@ _HOMES = {
     "plugins": ("Plugins",),
     "resources": ("Resources",),
     "retry": ("RetryPolicy",),
+    "rules": ("Rule",),
     "secrets": ("Secret",),
     "spec": (
         "ContainerSpec",
@@ -131,6 +133,7 @@ __all__ = [
     "PullPolicy",
     "Resources",
     "RetryPolicy",
+    "Rule",
     "Secret",
     "StoreUnavailable",
     "Stream",
