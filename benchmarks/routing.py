@@ -25,8 +25,8 @@ NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SETTINGS = ((10, 0, 2.0), (1_000, 100, 10.0), (100_000, 100, 20.0))
 """Hosts, rules, and the microseconds that a decision may take."""
 
-ROUNDS = 7
-DECISIONS = 20_000
+ROUNDS = 25
+DECISIONS = 4_000
 EXECUTORS = ("docker", "fargate", "cloudrun", "scaleway")
 
 

@@ -115,6 +115,9 @@ class Fleet:
             NotFound: no such host, or nothing installed brings its executor.
             ConfigurationError: its options cannot be used.
         """
+        made = self._executors.get(name)
+        if made is not None:
+            return made
         host = self.host(name)
         with self._lock:
             making = self._making.setdefault(name, threading.Lock())
