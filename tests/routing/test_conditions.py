@@ -154,6 +154,7 @@ HOSTILE = [
     ("job.name.startswith", 1),
     ("job.name.startswith()", 1),
     ("job.name.startswith(1)", 1),
+    ("job.name.startswith('x', end=1)", 1),
     ("job.name.encode()", 1),
     ("job.name[0]", 1),
     ("job.name[0:1]", 10),

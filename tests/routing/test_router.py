@@ -2,17 +2,28 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 from routing.fleets import NOW, fleet_of, host, job
 
-from container_manager_core import Execution, Failure, FailureKind, Host, Job, JobStatus, hookimpl
+from container_manager_core import (
+    Config,
+    ConfigurationError,
+    Execution,
+    Failure,
+    FailureKind,
+    Host,
+    Job,
+    JobStatus,
+    hookimpl,
+)
 from container_manager_core.job import Route
 from container_manager_core.routing import Refusal, Router
 from container_manager_core.routing.explanation import MOST_HOSTS
-from container_manager_core.rules import Facts, Rule, TemplateFacts, UserFacts
+from container_manager_core.rules import Facts, Rule, TemplateFacts, UserFacts, rules_from
 from container_manager_core.serialising import from_json, to_json
 
 FOUR = (host("local"), host("aws", "fargate"), host("gcp", "cloudrun"), host("par", "scaleway"))
@@ -55,6 +66,39 @@ def test_the_first_rule_that_matches_wins_and_its_reason_stands_on_the_route(
 ) -> None:
     route = decided(Router(fleet_of(*FOUR), rules=THREE_RULES), wanted)
     assert (route.host, route.reason) == (where, reason)
+
+
+def test_the_same_rules_work_from_a_configuration_file(tmp_path: Path) -> None:
+    path = tmp_path / "container-manager.toml"
+    path.write_text(
+        """
+        [[rules]]
+        condition = "template.memory_limit > 8192"
+        executor = "fargate"
+        reason = "High memory requirement"
+        [[rules]]
+        condition = 'user.groups.filter(name="premium").exists()'
+        executor = "cloudrun"
+        reason = "Premium user"
+        [[rules]]
+        condition = 'template.name.startswith("batch-")'
+        executor = "scaleway"
+        reason = "Batch work"
+        [[rules]]
+        condition = "True"
+        executor = "docker"
+        reason = "All else"
+        """
+    )
+    assert Config.load(path).rules == THREE_RULES
+    settings = [{"condition": rule.condition, "executor": rule.executor, "reason": rule.reason} for rule in THREE_RULES]
+    assert rules_from(settings, "EXECUTOR_ROUTING_RULES") == THREE_RULES
+    with pytest.raises(
+        ConfigurationError, match=r"EXECUTOR_ROUTING_RULES: rule 2 \(Odd\), column 5: there is no fact 'os'"
+    ):
+        rules_from([*settings[:1], {"condition": "not os", "host": "a", "reason": "Odd"}], "EXECUTOR_ROUTING_RULES")
+    called = rules_from([{"condition": lambda facts: facts.user.name == "ann", "host": "local"}], "rules")
+    assert decided(Router(fleet_of(*FOUR), rules=called), job(created_by="ann")).host == "local"
 
 
 def test_a_route_says_what_each_rule_gave() -> None:
@@ -158,11 +202,15 @@ def test_a_job_that_asks_for_a_host_or_an_executor_waits_for_it() -> None:
 
 
 def test_hosts_that_are_never_chosen_by_themselves_are_chosen_by_a_rule_that_names_them() -> None:
-    fleet = fleet_of(host("by-hand", "manual"))
+    fleet = fleet_of(host("by-hand", "manual"), host("resting", "manual", active=False))
     refusal = refused(Router(fleet), job())
     assert refusal.permanent
-    assert refusal.reason == "no host can take it: by-hand: manual runs only jobs that ask for it"
-    assert decided(Router(fleet, rules=[Rule(condition="True", executor="manual")]), job()).host == "by-hand"
+    assert refusal.reason == (
+        "no host can take it: by-hand: manual runs only jobs that ask for it; "
+        "resting: manual runs only jobs that ask for it"
+    )
+    route = decided(Router(fleet, rules=[Rule(condition="True", executor="manual")]), job())
+    assert reasons(route) == {"by-hand": "rule 1 names executor manual", "resting": "it is not active"}
     assert decided(Router(fleet), job(preferred_executor="manual")).host == "by-hand"
 
 
@@ -186,6 +234,8 @@ def test_a_plugin_chooses_among_the_hosts_that_can_before_the_rules() -> None:
     assert (route.host, route.reason, route.rules) == ("b", "a plugin chose it", ())
     assert [candidate.name for candidate in chooser.asked[0]] == ["a", "b"]
     assert decided(router, job(name="leave it")).host == "a"
+    assert decided(router, job(requested_host="a")).reason == "the job asks for it"
+    assert len(chooser.asked) == 2, "a job that asks for a host is not offered"
 
 
 def test_a_host_that_failed_the_last_attempt_is_tried_last() -> None:

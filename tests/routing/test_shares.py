@@ -63,6 +63,31 @@ def test_shares_hold_while_the_two_hosts_themselves_fail_and_fill_up_and_come_ba
     assert abs(counts["heavy"] / counts["light"] - 2) <= 0.02
 
 
+def test_a_new_host_takes_its_share_from_now_on_and_nothing_for_the_past() -> None:
+    old = host("old", max_concurrent_jobs=100_000)
+    fleet = fleet_of(old)
+    router, wanted = Router(fleet), job()
+    for _ in range(1000):
+        router.choose(wanted, NOW)
+    fleet.configure(old, host("new", max_concurrent_jobs=100_000))
+    router.hosts_changed()
+    chosen = Counter(found.name for _ in range(100) if (found := router.choose(wanted, NOW)) is not None)
+    assert chosen == {"old": 50, "new": 50}
+
+
+def test_what_was_decided_and_not_stored_takes_no_place_after_the_next_refresh() -> None:
+    router = Router(fleet_of(host("a", max_concurrent_jobs=2), host("b", max_concurrent_jobs=2)))
+    for _ in range(4):
+        assert router.choose(job(), NOW) is not None
+    assert (router.free_places(), router.closed_hosts()) == (0, {"a", "b"})
+    router.give_back("b")
+    assert (router.free_places(), router.closed_hosts()) == (1, {"a"})
+    router.refresh({"b": 1})
+    assert (router.free_places(), router.closed_hosts()) == (3, frozenset())
+    router.refresh({})
+    assert router.free_places() == 4
+
+
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), st.integers(1, 400))
 @settings(max_examples=60)
 def test_each_host_has_had_its_share_to_within_one_job_for_each_host(weights: list[int], jobs: int) -> None:
