@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from container_manager_core.costs.budget import Budget
 from container_manager_core.errors import ConfigurationError
 from container_manager_core.freezing import frozen_sequence
 from container_manager_core.host import Host
+from container_manager_core.policy import Policy
 from container_manager_core.validation import require_integer, require_number
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class Config:
         worker: how workers work.
         hosts: where jobs may run, by name.
         rules: which jobs are to go where.
+        budgets: how much may be spent; every worker on a store needs the same.
+        policy: what every job has to keep to.
         key_file: the key that seals secrets, unless CONTAINER_MANAGER_SECRET_KEY holds it.
         source: the file all this came from; None when nothing is configured.
     """
@@ -74,6 +78,8 @@ class Config:
     worker: WorkerSettings = attrs.field(factory=WorkerSettings)
     hosts: Mapping[str, Host] = attrs.field(factory=lambda: {DEFAULT_HOST: Host(name=DEFAULT_HOST, executor="docker")})
     rules: "tuple[Rule, ...]" = attrs.field(default=(), converter=frozen_sequence)
+    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=frozen_sequence)
+    policy: Policy = attrs.field(factory=Policy)
     key_file: Path = attrs.field(factory=lambda: data_folder() / "secret.key")
     source: Path | None = None
 
@@ -105,8 +111,14 @@ class Config:
             facts["rules"] = rules_from(settings.rules, str(source))
         if settings.key_file is not None:
             facts["key_file"] = source.parent / settings.key_file
-        store = settings.store or embedded_store()
-        return cls(store=_absolute(store, source.parent), worker=settings.worker, source=source, **facts)
+        return cls(
+            store=_absolute(settings.store or embedded_store(), source.parent),
+            worker=settings.worker,
+            budgets=settings.budgets,
+            policy=settings.policy,
+            source=source,
+            **facts,
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +128,8 @@ class _File:
     worker: WorkerSettings = attrs.field(factory=WorkerSettings)
     hosts: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     rules: list[dict[str, Any]] = attrs.field(factory=list)
+    budgets: tuple[Budget, ...] = ()
+    policy: Policy = attrs.field(factory=Policy)
 
 
 def data_folder() -> Path:

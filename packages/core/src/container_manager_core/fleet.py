@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from container_manager_core.clock import Clock
+from container_manager_core.costs.estimate import FREE, Price, price
 from container_manager_core.errors import (
     CapacityError,
     ContainerManagerError,
@@ -15,10 +16,13 @@ from container_manager_core.errors import (
     NotFound,
     TransientError,
 )
-from container_manager_core.executor import ContainerExecutor, ExecutorContext, Health
+from container_manager_core.executor import ContainerExecutor, ExecutorContext, ExecutorType, Health
 from container_manager_core.host import Host
+from container_manager_core.log import get_logger
 from container_manager_core.plugins import Plugins
 from container_manager_core.spec import ContainerSpec
+
+_log = get_logger()
 
 HostSource = Callable[[], Mapping[str, Host]]
 """Gives the hosts as they are configured now, by name."""
@@ -128,11 +132,21 @@ class Fleet:
                 self._executors[name] = made
             return made
 
-    def _make(self, host: Host) -> ContainerExecutor:
-        from container_manager_core.structuring import structure
+    def price(self, name: str, spec: ContainerSpec) -> Price:
+        """What a spec costs on the host; nothing where its price list cannot be asked, which is logged."""
+        host = self.host(name)
+        executor_type = self.plugins.executor_types.get(host.executor)
+        if executor_type is None or executor_type.price is None or host.cost_per_hour:
+            return FREE if not (host.cost_per_hour or host.cost_per_job) else _own_price(host)
+        try:
+            return price(host, executor_type, _options(host, executor_type), spec)
+        except InvalidInput as error:
+            _log.warning("host.price_unknown", host=name, error=str(error))
+            return _own_price(host)
 
+    def _make(self, host: Host) -> ContainerExecutor:
         executor_type = self.plugins.executor_type(host.executor, f"hosts.{host.name}.executor")
-        options: Any = structure(host.config, executor_type.options, f"hosts.{host.name}.config")
+        options = _options(host, executor_type)
         context = ExecutorContext(host=host.name, installation_id=self._installation_id, clock=self._clock)
         try:
             return executor_type.factory(options, context)
@@ -226,6 +240,16 @@ class Fleet:
             executor.close()
         self._replaced.clear()
         self._executors.clear()
+
+
+def _options(host: Host, executor_type: ExecutorType) -> Any:
+    from container_manager_core.structuring import structure
+
+    return structure(host.config, executor_type.options, f"hosts.{host.name}.config")
+
+
+def _own_price(host: Host) -> Price:
+    return Price(per_job=host.cost_per_job, per_hour=host.cost_per_hour)
 
 
 def _reached_alike(before: Host | None, after: Host | None) -> bool:

@@ -28,7 +28,9 @@ class Host:
         config: the executor's own options; checked by its typed config.
         weight: 1 to 1000; a host of 200 gets twice the jobs of one of 100.
         max_concurrent_jobs: most jobs launching or running at once, over all workers.
-        cost_per_hour, cost_per_job: prices, in the currency all hosts share.
+        cost_per_hour: price in the currency all hosts share; 0 leaves it to the platform's price list, if it has one.
+        cost_per_job: price of each start, on top of either.
+        expected_seconds: how long a job runs there that gives neither an expectation nor a timeout, for estimates.
         labels: facts for routing.
         active: whether it takes new jobs.
     """
@@ -40,6 +42,7 @@ class Host:
     max_concurrent_jobs: int = 10
     cost_per_hour: Decimal = attrs.field(default=Decimal(0), converter=_price)
     cost_per_job: Decimal = attrs.field(default=Decimal(0), converter=_price)
+    expected_seconds: float = 3600.0
     labels: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
     active: bool = True
 

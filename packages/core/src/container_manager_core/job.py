@@ -96,6 +96,7 @@ class Execution:
         exit_code: the command's; None when it never ran or the platform does not tell.
         cost: in the currency all hosts share, in whole millionths; known when it has ended.
         reserved: what budgets hold back for it, on each of these ``accounts``; its end puts the cost in its place.
+        paid_seconds: how long it may run for what is held back for it, or for the job's `max_cost`; None for ever.
         metadata: the platform's facts, for example ``container_name`` and ``image_digest``.
         logs: how far its output is stored.
         cleaned: whether a worker has nothing more to do for it on the platform.
@@ -116,6 +117,7 @@ class Execution:
     cost: Decimal | None = None
     reserved: Decimal = Decimal(0)
     accounts: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
+    paid_seconds: float | None = None
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     logs: LogPosition = attrs.field(factory=LogPosition)
     cleaned: bool = False

@@ -44,14 +44,19 @@ def _first_start(job: Job, execution: Execution | None) -> Job:
     return attrs.evolve(job, started_at=execution.started_at) if was_first and execution else job
 
 
-def launching(job: Job, host: Host, route: Route, now: datetime) -> Job:
-    """The recorded intent to start the next attempt on a host."""
+def launching(job: Job, host: Host, route: Route, now: datetime, **facts: Any) -> Job:
+    """The recorded intent to start the next attempt on a host.
+
+    Args:
+        facts: fields of `Execution`, for example what is held back for it.
+    """
     execution = Execution(
         attempt=job.attempt + 1,
         host=host.name,
         executor=host.executor,
         status=_S.LAUNCHING,
         created_at=now,
+        **facts,
     )
     return _move(
         job,

@@ -431,6 +431,8 @@ class ContainerManager:
             secrets=self.secrets,
             settings=settings,
             clock=self.clock,
+            budgets=self.config.budgets,
+            policy=self.config.policy,
             only_hosts=only_hosts,
             only_jobs=only_jobs,
             impatient=impatient,

@@ -2,17 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import attrs
 
 from container_manager_core import lifecycle
+from container_manager_core.amounts import amount_text
+from container_manager_core.budgeting import Budgeting
 from container_manager_core.clock import Clock
+from container_manager_core.compliance import Compliance
 from container_manager_core.config import WorkerSettings
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet
+from container_manager_core.host import Host
 from container_manager_core.job import Job, JobStatus, Route
 from container_manager_core.log import get_logger
+from container_manager_core.policy import Violation
 from container_manager_core.recorder import Recorder
 from container_manager_core.routing import Refusal, Router
 from container_manager_core.store.protocol import Claim, JobStore, Record, RecordOutcome
@@ -45,7 +51,7 @@ class Placement:
 
     Attributes:
         worker: its id.
-        store, recorder, fleet, router, settings, clock: what it works with.
+        store, recorder, fleet, router, budgeting, compliance, settings, clock: what it works with.
         only_hosts, only_jobs: the worker's restrictions.
         impatient: end a job as failed when no host answers, rather than wait for one.
     """
@@ -55,6 +61,8 @@ class Placement:
     recorder: Recorder
     fleet: Fleet
     router: Router
+    budgeting: Budgeting
+    compliance: Compliance
     settings: WorkerSettings
     clock: Clock
     only_hosts: frozenset[str] | None = None
@@ -119,6 +127,7 @@ class Placement:
         stored: list[Job] = []
         while jobs:
             now = self.clock.now()
+            self.budgeting.look(jobs, now)
             records = [self._decide(job, now, full) for job in jobs]
             outcomes = self.recorder.record_many(records)
             refused = []
@@ -128,6 +137,8 @@ class Placement:
                 if outcome == RecordOutcome.NO_CAPACITY:
                     refused.append(job)
                     full |= {record.job.host or ""}
+                elif outcome == RecordOutcome.NO_BUDGET:
+                    refused.append(job)
                 elif outcome == RecordOutcome.STORED:
                     self._tell(job, record.job)
                     stored.append(record.job)
@@ -138,16 +149,40 @@ class Placement:
         failure = _why_not_at_all(job, now)
         if failure is not None:
             return self._end(job, failure, now)
+        violation = self.compliance.violation(job)
+        if violation is not None:
+            return self._refuse(job, violation, now)
         decision = self.router.decide(job, now, full)
         if isinstance(decision, Route):
-            host = self.fleet.host(decision.host or "")
-            after = lifecycle.launching(job, host, decision, now)
-            return Record(job=after, expect=job.status, capacity=host.max_concurrent_jobs)
+            return self._launch(job, self.fleet.host(decision.host or ""), decision, now)
         failure = self._failure_of(decision)
         if failure is not None:
             return self._end(attrs.evolve(job, route=decision.route), failure, now)
-        after = lifecycle.deferred(job, decision.reason, now + timedelta(seconds=self._wait), decision.route)
+        return self._defer(job, decision.reason, now, decision.route)
+
+    def _refuse(self, job: Job, violation: Violation, now: datetime) -> Record:
+        """The policy, or the job's plugins, may have changed since the job was submitted."""
+        if violation.passing:
+            return self._defer(job, str(violation), now)
+        return self._end(job, Failure(kind=FailureKind.POLICY, message=str(violation)), now)
+
+    def _defer(self, job: Job, reason: str, now: datetime, route: Route | None = None) -> Record:
+        after = lifecycle.deferred(job, reason, now + timedelta(seconds=self._wait), route)
         return Record(job=after, expect=job.status, release=True)
+
+    def _launch(self, job: Job, host: Host, route: Route, now: datetime) -> Record:
+        reservation = self.budgeting.reserve(job, host, now)
+        after = lifecycle.launching(
+            job,
+            host,
+            route,
+            now,
+            reserved=reservation.reserved,
+            accounts=tuple(charge.account for charge in reservation.charges),
+            paid_seconds=reservation.paid_seconds,
+        )
+        after = attrs.evolve(after, estimated_cost=(job.actual_cost or Decimal(0)) + reservation.estimated)
+        return Record(job=after, expect=job.status, capacity=host.max_concurrent_jobs, charges=reservation.charges)
 
     def _end(self, job: Job, failure: Failure, now: datetime) -> Record:
         after = lifecycle.finished(job, lifecycle.status_of(failure), now, failure)
@@ -163,6 +198,8 @@ class Placement:
     def _tell(self, before: Job, after: Job) -> None:
         if before.status is not after.status:
             self.recorder.announce(after, before.status)
+            for budget, spent in self.budgeting.nearly_used(after):
+                self.recorder.warn(budget, spent, after)
         elif before.waiting != after.waiting:
             _log.info("job.waits", job_id=str(after.id), reason=after.waiting)
 
@@ -171,6 +208,13 @@ def _why_not_at_all(job: Job, now: datetime) -> Failure | None:
     """Why a pending job is not to be started any more."""
     if job.cancel_requested_at is not None:
         return Failure(kind=FailureKind.CANCELLED, message="somebody asked for it to be stopped")
+    if job.spec.max_cost and job.actual_cost is not None and job.actual_cost >= job.spec.max_cost:
+        spent, most = amount_text(job.actual_cost), amount_text(job.spec.max_cost)
+        return Failure(
+            kind=FailureKind.BUDGET,
+            message=f"its attempts have cost {spent}, and it may cost {most}",
+            hint="raise its max_cost",
+        )
     if job.queue_deadline is None or now < job.queue_deadline:
         return None
     return Failure(

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 import attrs
 
+from container_manager_core.amounts import amount
 from container_manager_core.attachments import Mount, Port
 from container_manager_core.command import parse_command
 from container_manager_core.environment import validate_environment
@@ -48,6 +50,10 @@ def _pull_policy(word: PullPolicy | str) -> PullPolicy:
     return PullPolicy(word)
 
 
+def _max_cost(value: Any) -> Decimal:
+    return amount("max_cost", value)
+
+
 def _labels(labels: Mapping[Any, Any]) -> Mapping[str, str]:
     for name, value in labels.items():
         if not isinstance(name, str) or not _LABEL_NAME.fullmatch(name):
@@ -82,6 +88,9 @@ class ContainerSpec:
             value itself.
         resources: limits.
         timeout_seconds: longest time the command may run; None means no limit.
+        expected_seconds: how long the command usually runs, for estimates; its timeout when left out.
+        max_cost: most that the job may cost over all its attempts; it is stopped when it gets there. Needs a
+            host with a price.
         queue_timeout_seconds: longest time the job may wait for its first start.
         launch_timeout_seconds: longest time from the launch call to running, image pull included.
         stop_grace_seconds: time between the polite stop and the kill.
@@ -111,6 +120,8 @@ class ContainerSpec:
     secrets: Mapping[str, Secret] = attrs.field(factory=dict, converter=_secrets)
     resources: Resources = attrs.field(factory=Resources)
     timeout_seconds: float | None = None
+    expected_seconds: float | None = None
+    max_cost: Decimal | None = attrs.field(default=None, converter=attrs.converters.optional(_max_cost))
     queue_timeout_seconds: float | None = None
     launch_timeout_seconds: float | None = None
     stop_grace_seconds: float = 10.0
@@ -146,6 +157,7 @@ class ContainerSpec:
             raise InvalidInput(f"secrets[{name!r}]", f"{name!r} is in the environment in clear too", "give it once")
         week = 7 * 86400
         require_number("timeout_seconds", self.timeout_seconds, 0.001, 366 * 86400, "seconds")
+        require_number("expected_seconds", self.expected_seconds, 0.001, 366 * 86400, "seconds")
         require_number("queue_timeout_seconds", self.queue_timeout_seconds, 0.001, 366 * 86400, "seconds")
         require_number("launch_timeout_seconds", self.launch_timeout_seconds, 0.001, week, "seconds")
         require_number("stop_grace_seconds", self.stop_grace_seconds, 0, 86400, "seconds")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from container_manager_core.costs.amount import rounded
+from container_manager_core.amounts import rounded
 from container_manager_core.errors import InvalidInput
 from container_manager_core.freezing import frozen_sequence
 from container_manager_core.job import Execution, Job
