@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from container_manager_core.attachments import Mount, MountKind, Port
     from container_manager_core.config import Config, WorkerSettings
+    from container_manager_core.costs.budget import Budget, Period
+    from container_manager_core.costs.sums import CostQuery, CostSum
     from container_manager_core.errors import (
         CapacityError,
         ConfigurationError,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         NotFound,
         PermanentError,
         PluginError,
+        PolicyRefusal,
         StoreUnavailable,
         TransientError,
     )
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from container_manager_core.job import Execution, Job, JobStatus, Usage
     from container_manager_core.manager import ContainerManager
     from container_manager_core.plugins import Plugins
+    from container_manager_core.policy import Limit, Policy, Privilege
     from container_manager_core.resources import Resources
     from container_manager_core.retry import RetryPolicy
     from container_manager_core.rules import Rule
@@ -52,6 +56,14 @@ _HOMES = {
         "Config",
         "WorkerSettings",
     ),
+    "costs.budget": (
+        "Budget",
+        "Period",
+    ),
+    "costs.sums": (
+        "CostQuery",
+        "CostSum",
+    ),
     "errors": (
         "CapacityError",
         "ConfigurationError",
@@ -63,6 +75,7 @@ _HOMES = {
         "NotFound",
         "PermanentError",
         "PluginError",
+        "PolicyRefusal",
         "StoreUnavailable",
         "TransientError",
     ),
@@ -86,6 +99,11 @@ _HOMES = {
     ),
     "manager": ("ContainerManager",),
     "plugins": ("Plugins",),
+    "policy": (
+        "Limit",
+        "Policy",
+        "Privilege",
+    ),
     "resources": ("Resources",),
     "retry": ("RetryPolicy",),
     "rules": ("Rule",),
@@ -102,6 +120,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Budget",
     "CapacityError",
     "Config",
     "ConfigurationError",
@@ -109,6 +128,8 @@ __all__ = [
     "ContainerManager",
     "ContainerManagerError",
     "ContainerSpec",
+    "CostQuery",
+    "CostSum",
     "Execution",
     "ExecutorError",
     "ExecutorType",
@@ -122,14 +143,19 @@ __all__ = [
     "JobStatus",
     "JobStore",
     "LeaseLost",
+    "Limit",
     "Logs",
     "Mount",
     "MountKind",
     "NotFound",
+    "Period",
     "PermanentError",
     "PluginError",
     "Plugins",
+    "Policy",
+    "PolicyRefusal",
     "Port",
+    "Privilege",
     "PullPolicy",
     "Resources",
     "RetryPolicy",
