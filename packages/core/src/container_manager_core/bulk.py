@@ -49,11 +49,12 @@ class Bulk:
     A query's ``limit`` and ``before`` do not count: all that match are meant.
 
     Attributes:
-        store, fleet, plugins, acceptance, clock: what it works with.
+        store, plugins, acceptance, clock: what it works with.
+        fleet: gives the hosts, when they are needed.
     """
 
     store: JobStore
-    fleet: Fleet
+    fleet: Callable[[], Fleet]
     plugins: Plugins
     acceptance: Acceptance
     clock: Clock
@@ -123,14 +124,15 @@ class Bulk:
         Raises:
             NotFound: no host is called so.
         """
-        self.fleet.refresh()
-        self.fleet.host(host)
+        fleet = self.fleet()
+        fleet.refresh()
+        fleet.host(host)
         ids = self._select(query, UNFINISHED)
         moved: list[UUID] = []
         left: list[tuple[UUID, str]] = []
         for done, part in _parts(ids):
             jobs = self._jobs(part)
-            unable = {job.id: reason for job in jobs if (reason := self.fleet.why_not(host, job.spec)) is not None}
+            unable = {job.id: reason for job in jobs if (reason := fleet.why_not(host, job.spec)) is not None}
             able = [job.id for job in jobs if job.id not in unable]
             self.store.request_move(able, host)
             moved += able

@@ -109,7 +109,9 @@ class ContainerManager:
             compliance=compliance,
             clock=self.clock,
         )
-        return Bulk(store=self.store, fleet=self.fleet, plugins=self.plugins, acceptance=acceptance, clock=self.clock)
+        return Bulk(
+            store=self.store, fleet=lambda: self.fleet, plugins=self.plugins, acceptance=acceptance, clock=self.clock
+        )
 
     def submit(
         self,

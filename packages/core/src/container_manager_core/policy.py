@@ -59,8 +59,13 @@ _PRIVILEGES: dict[Privilege, tuple[str, Callable[[ContainerSpec], bool]]] = {
     Privilege.HOST_NETWORK: ("networks", lambda spec: any(_is_shared(network) for network in spec.networks)),
     Privilege.BIND_MOUNTS: ("mounts", lambda spec: any(mount.kind is MountKind.BIND for mount in spec.mounts)),
     Privilege.PORTS: ("ports", lambda spec: bool(spec.ports)),
-    Privilege.ROOT: ("user", lambda spec: (spec.user or "root").partition(":")[0] in ("root", "0")),
+    Privilege.ROOT: ("user", lambda spec: _is_root(spec.user)),
 }
+
+
+def _is_root(user: str | None) -> bool:
+    name = (user or "root").partition(":")[0]
+    return name == "root" or (name.isdecimal() and int(name) == 0)
 
 
 def _is_shared(network: str) -> bool:
