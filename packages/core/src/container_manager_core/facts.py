@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from container_manager_core.amounts import amount_text
 from container_manager_core.executor import ExecutorType, Health
 from container_manager_core.failure import Failure
 from container_manager_core.host import Host
@@ -45,6 +46,8 @@ def job_facts(job: Job, attempts: Sequence[Execution] | None = None) -> Facts:
         "secrets": dict.fromkeys(spec.secrets, HIDDEN),
         "resources": attrs.asdict(spec.resources),
         "timeout_seconds": spec.timeout_seconds,
+        "expected_seconds": spec.expected_seconds,
+        "requested_host": job.requested_host,
         "created_by": job.created_by,
         "created_at": time_text(job.created_at),
         "queued_at": time_text(job.queued_at),
@@ -58,6 +61,7 @@ def job_facts(job: Job, attempts: Sequence[Execution] | None = None) -> Facts:
         "metadata": _plain(execution.metadata) if execution else {},
         "estimated_cost": _amount(job.estimated_cost),
         "actual_cost": _amount(job.actual_cost),
+        "max_cost": _amount(spec.max_cost),
     }
     if attempts is not None:
         facts["attempts"] = [execution_facts(attempt) for attempt in attempts]
@@ -80,6 +84,7 @@ def execution_facts(execution: Execution) -> Facts:
         "finished_at": time_text(execution.finished_at),
         "usage": _usage_facts(execution.usage),
         "cost": _amount(execution.cost),
+        "reserved": _amount(execution.reserved),
         "stdout_bytes": execution.logs.stdout_bytes,
         "stderr_bytes": execution.logs.stderr_bytes,
         "metadata": _plain(execution.metadata),
@@ -169,7 +174,7 @@ def _usage_facts(usage: Usage | None) -> Facts | None:
 
 
 def _amount(amount: Decimal | None) -> str | None:
-    return str(amount) if amount is not None else None
+    return amount_text(amount) if amount is not None else None
 
 
 def _plain(value: Any) -> Any:
