@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from container_manager_core.acceptance import Submission
     from container_manager_core.attachments import Mount, MountKind, Port
     from container_manager_core.config import Config, WorkerSettings
     from container_manager_core.costs.budget import Budget, Period
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from container_manager_core.store.protocol import JobQuery, JobStore
 
 _HOMES = {
+    "acceptance": ("Submission",),
     "attachments": (
         "Mount",
         "MountKind",
@@ -163,6 +165,7 @@ __all__ = [
     "Secret",
     "StoreUnavailable",
     "Stream",
+    "Submission",
     "TransientError",
     "Usage",
     "WorkerSettings",

@@ -1,7 +1,7 @@
 """Configuration: the file ``container-manager.toml``, or the same as objects."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +9,18 @@ import attrs
 
 from container_manager_core.costs.budget import Budget
 from container_manager_core.errors import ConfigurationError
-from container_manager_core.freezing import frozen_sequence
+from container_manager_core.freezing import frozen_mapping, frozen_sequence
 from container_manager_core.host import Host
 from container_manager_core.policy import Policy
-from container_manager_core.validation import require_integer, require_number
+from container_manager_core.validation import (
+    require_boolean,
+    require_each,
+    require_given,
+    require_instance,
+    require_integer,
+    require_number,
+    require_text,
+)
 
 if TYPE_CHECKING:
     from container_manager_core.rules.rule import Rule
@@ -50,6 +58,10 @@ class WorkerSettings:
     immediate_cleanup: bool = True
 
     def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(type(self)):
+            require_given(field.name, getattr(self, field.name))
+        require_boolean("cleanup_enabled", self.cleanup_enabled)
+        require_boolean("immediate_cleanup", self.immediate_cleanup)
         require_integer("max_concurrent_jobs", self.max_concurrent_jobs, 1, 1_000_000, "jobs")
         require_integer("calls_per_host", self.calls_per_host, 1, 256, "calls")
         require_number("poll_interval_seconds", self.poll_interval_seconds, 0.01, 3600, "seconds")
@@ -57,6 +69,10 @@ class WorkerSettings:
         require_number("lost_grace_seconds", self.lost_grace_seconds, 0, 86400, "seconds")
         require_number("health_interval_seconds", self.health_interval_seconds, 0.1, 86400, "seconds")
         require_number("reap_interval_seconds", self.reap_interval_seconds, 0.1, 86400, "seconds")
+
+
+def _budgets(given: Iterable[Budget]) -> tuple[Budget, ...]:
+    return frozen_sequence(given, "budgets")
 
 
 @attrs.frozen(kw_only=True)
@@ -79,9 +95,19 @@ class Config:
     hosts: Mapping[str, Host] = attrs.field(factory=lambda: {DEFAULT_HOST: Host(name=DEFAULT_HOST, executor="docker")})
     rules: "tuple[Rule, ...]" = attrs.field(default=(), converter=frozen_sequence)
     budgets: tuple[Budget, ...] = attrs.field(default=(), converter=frozen_sequence)
+    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=_budgets)
     policy: Policy = attrs.field(factory=Policy)
     key_file: Path = attrs.field(factory=lambda: data_folder() / "secret.key")
     source: Path | None = None
+
+    def __attrs_post_init__(self) -> None:
+        require_text("store", self.store)
+        require_instance("worker", self.worker, WorkerSettings)
+        require_instance("policy", self.policy, Policy)
+        require_instance("key_file", self.key_file, Path)
+        require_each("budgets", self.budgets, Budget)
+        for name, host in frozen_mapping(self.hosts, "hosts").items():
+            require_instance(f"hosts[{name!r}]", host, Host)
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Config":

@@ -95,11 +95,15 @@ class Violation:
 
 
 def _limits(words: Iterable[Any]) -> tuple[Limit, ...]:
-    return tuple(require_member("required_limits", word, Limit) for word in frozen_sequence(words))
+    return tuple(require_member("required_limits", word, Limit) for word in frozen_sequence(words, "required_limits"))
 
 
 def _privileges(words: Iterable[Any]) -> tuple[Privilege, ...]:
-    return tuple(require_member("forbidden", word, Privilege) for word in frozen_sequence(words))
+    return tuple(require_member("forbidden", word, Privilege) for word in frozen_sequence(words, "forbidden"))
+
+
+def _allowed_images(given: Iterable[str]) -> tuple[str, ...]:
+    return frozen_sequence(given, "allowed_images")
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +119,7 @@ class Policy:
         max_jobs: most jobs that one operation may submit, cancel, restart or move.
     """
 
-    allowed_images: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
+    allowed_images: tuple[str, ...] = attrs.field(default=(), converter=_allowed_images)
     required_limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)
     max_memory_mib: int | None = None
     max_cpus: float | None = None

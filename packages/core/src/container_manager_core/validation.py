@@ -1,6 +1,6 @@
 """Checks that values make of themselves; each error names the place, the value and the range."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -21,6 +21,12 @@ def require_instance(place: str, value: object, cls: type) -> None:
         raise InvalidInput(place, f"{value!r} is no {cls.__name__}", f"give a {cls.__name__}")
 
 
+def require_each(place: str, values: Sequence[object], cls: type) -> None:
+    """Instances of the class alone; else `InvalidInput`."""
+    for number, value in enumerate(values):
+        require_instance(f"{place}[{number}]", value, cls)
+
+
 def require_member(place: str, value: Any, members: type[E]) -> E:
     """The member of an enumeration that a word or the member itself stands for; else `InvalidInput`."""
     for member in members:
@@ -28,13 +34,6 @@ def require_member(place: str, value: Any, members: type[E]) -> E:
             return member
     known = ", ".join(repr(member.value) for member in members)
     raise InvalidInput(place, f"{value!r} is not known here", f"use one of {known}")
-
-
-def require_mapping(place: str, value: Any) -> Mapping[Any, Any]:
-    """The same mapping; `InvalidInput` for anything else."""
-    if not isinstance(value, Mapping):
-        raise InvalidInput(place, f"{value!r} is no mapping of names to values", "give a dict")
-    return value
 
 
 def require_text(place: str, value: object) -> None:
