@@ -10,7 +10,7 @@ import attrs
 from container_manager_core import lifecycle
 from container_manager_core.acceptance import Acceptance, Submission
 from container_manager_core.clock import Clock
-from container_manager_core.errors import IllegalTransition
+from container_manager_core.errors import ExecutorError, IllegalTransition
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet
 from container_manager_core.job import TERMINAL, Job, JobStatus
@@ -132,7 +132,7 @@ class Bulk:
         left: list[tuple[UUID, str]] = []
         for done, part in _parts(ids):
             jobs = self._jobs(part)
-            unable = {job.id: reason for job in jobs if (reason := fleet.why_not(host, job.spec)) is not None}
+            unable = {job.id: reason for job in jobs if (reason := _why_not(fleet, host, job)) is not None}
             able = [job.id for job in jobs if job.id not in unable]
             self.store.request_move(able, host)
             moved += able
@@ -195,6 +195,13 @@ class Bulk:
         for before, after in written:
             self.announce(after, before.status)
         return [after.id for _, after in written]
+
+
+def _why_not(fleet: Fleet, host: str, job: Job) -> str | None:
+    try:
+        return fleet.why_not(host, job.spec)
+    except ExecutorError as error:
+        return f"it cannot tell now ({error})"
 
 
 def _parts(items: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:

@@ -94,7 +94,6 @@ class Config:
     worker: WorkerSettings = attrs.field(factory=WorkerSettings)
     hosts: Mapping[str, Host] = attrs.field(factory=lambda: {DEFAULT_HOST: Host(name=DEFAULT_HOST, executor="docker")})
     rules: "tuple[Rule, ...]" = attrs.field(default=(), converter=frozen_sequence)
-    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=frozen_sequence)
     budgets: tuple[Budget, ...] = attrs.field(default=(), converter=_budgets)
     policy: Policy = attrs.field(factory=Policy)
     key_file: Path = attrs.field(factory=lambda: data_folder() / "secret.key")

@@ -38,7 +38,7 @@ def plan_everywhere(fleet: Fleet, spec: ContainerSpec) -> list[HostPlan]:
 def _plan_on(fleet: Fleet, host: Host, spec: ContainerSpec) -> HostPlan:
     try:
         plan = fleet.executor(host.name).plan(spec)
-        price = _price(fleet, host, spec)
+        price = fleet.price(host.name, spec).per_hour
     except ContainerManagerError as error:
         plan, price = Plan(problems=(_problem(host, error),)), host.cost_per_hour
     low = plan.cost_per_hour_low if plan.cost_per_hour_low is not None else price
@@ -51,16 +51,6 @@ def _plan_on(fleet: Fleet, host: Host, spec: ContainerSpec) -> HostPlan:
         cost_per_hour_high=high,
         cost_per_job=host.cost_per_job,
     )
-
-
-def _price(fleet: Fleet, host: Host, spec: ContainerSpec) -> Decimal:
-    """The host's own price where it has one, else what its platform's price list says."""
-    from container_manager_core.structuring import structure
-
-    executor_type = fleet.plugins.executor_type(host.executor)
-    if executor_type.price is None or host.cost_per_hour:
-        return host.cost_per_hour
-    return executor_type.price(structure(host.config, executor_type.options, f"hosts.{host.name}.config"), spec)
 
 
 def _problem(host: Host, error: ContainerManagerError) -> Problem:

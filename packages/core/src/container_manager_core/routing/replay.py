@@ -1,6 +1,6 @@
 """What other rules would have made of past jobs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,14 +14,6 @@ from container_manager_core.routing.decision import Refusal
 from container_manager_core.routing.router import FactsOf, Router
 from container_manager_core.routing.selector import Selector
 from container_manager_core.rules import Facts, Rule, default_facts
-
-RunCost = Callable[[Host, Job, float], Decimal]
-"""What a job costs on a host when it runs for so many seconds."""
-
-
-def host_cost(host: Host, job: Job, seconds: float) -> Decimal:
-    """The cost by the host's own prices, not rounded."""
-    return host.cost_per_job + host.cost_per_hour * Decimal(str(seconds)) / 3600
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +57,6 @@ def replay(
     fleet: Fleet,
     rules: Iterable[Rule],
     facts_of: FactsOf = default_facts,
-    cost: RunCost = host_cost,
 ) -> Replay:
     """Decide past jobs anew, as if every host answered and had room.
 
@@ -80,7 +71,7 @@ def replay(
     for job in jobs:
         if job.execution is None:
             continue
-        move = _decided_anew(job, fleet, router, facts_of, cost)
+        move = _decided_anew(job, fleet, router, facts_of)
         looked_at += 1
         before += move.cost_before
         after += move.cost_after
@@ -89,7 +80,7 @@ def replay(
     return Replay(jobs=looked_at, moves=tuple(moves), cost_before=before, cost_after=after)
 
 
-def _decided_anew(job: Job, fleet: Fleet, router: Router, facts_of: FactsOf, cost: RunCost) -> Move:
+def _decided_anew(job: Job, fleet: Fleet, router: Router, facts_of: FactsOf) -> Move:
     router.refresh({})
     as_new = attrs.evolve(
         job, status=JobStatus.PENDING, attempt=0, execution=None, failure=None, exit_code=None, route=None
@@ -101,7 +92,7 @@ def _decided_anew(job: Job, fleet: Fleet, router: Router, facts_of: FactsOf, cos
     stays = before is not None and _may_stay(job, before, rule, fleet, facts_of(as_new))
     after = before if stays else fleet.hosts.get(route.host or "")
     seconds = _seconds(job)
-    cost_before = cost(before, job, seconds) if before else job.actual_cost or Decimal(0)
+    cost_before = fleet.price(before.name, job.spec).cost(seconds) if before else job.actual_cost or Decimal(0)
     return Move(
         job_id=job.id,
         name=job.name,
@@ -109,7 +100,7 @@ def _decided_anew(job: Job, fleet: Fleet, router: Router, facts_of: FactsOf, cos
         after=after.name if after else None,
         reason=route.reason,
         cost_before=cost_before,
-        cost_after=cost(after, job, seconds) if after else Decimal(0),
+        cost_after=fleet.price(after.name, job.spec).cost(seconds) if after else Decimal(0),
     )
 
 

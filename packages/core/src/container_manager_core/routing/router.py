@@ -52,7 +52,7 @@ class Router:
         self.rules = RuleSet(rules)
         self._asks_plugins = bool(fleet.plugins.hook.container_manager_route.get_hookimpls())
         self._has_rules = bool(self.rules.rules)
-        self._is_plain = not (self._obstacles or self._asks_plugins or facts_of)
+        self._is_plain = not (self._asks_plugins or facts_of)
         self._lock = threading.Lock()
         self._views: dict[int, View] = {}
         self._index = HostIndex(fleet, self._views.clear)
@@ -130,6 +130,9 @@ class Router:
         slot = pool.foremost()
         if slot is None or (slot not in view.fit and why_unfit(self._fleet, view, slot) is not None):
             return None
+        for obstacle in self._obstacles:
+            if obstacle(job, slot.host, now) is not None:
+                return None
         pool.advance()
         self._index.take(slot)
         return slot, rule

@@ -43,11 +43,11 @@ class Selector:
         return cls(executors=frozenset(supported_executors) or None, labels=_pairs(wanted))
 
     def wished(self, job: Job) -> "Selector":
-        """Those of the hosts that the job itself asks for."""
+        """Those of the hosts that the job itself asks for: the host, or the executor where it asks for no host."""
         if not (job.requested_host or job.preferred_executor):
             return self
         executors = self.executors
-        if job.preferred_executor:
+        if job.preferred_executor and not job.requested_host:
             preferred = frozenset({job.preferred_executor})
             executors = preferred if executors is None else executors & preferred
         return Selector(host=job.requested_host, executors=executors, labels=self.labels, asked=True)
