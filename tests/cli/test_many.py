@@ -80,7 +80,7 @@ def test_jobs_come_from_a_file_and_a_mistake_in_it_stores_nothing(priced: Comman
     assert jobs[1]["resources"]["memory_mib"] == 64
     for line, sentence in (
         ("{", "line 4: this is no JSON"),
-        ("5", "line 4: 5 is no object"),
+        ("5", "line 4: this is no object"),
         ('{"image": "i", "imaeg": 1}', "line 4: imaeg: the key 'imaeg' is unknown; known are: image"),
         ('{"command": "true"}', "line 4: image: this key is missing"),
         ('{"image": "i", "mounts": [{"target": 5}]}', "line 4: mounts.target: 5 is no usable text"),

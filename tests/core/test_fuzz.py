@@ -114,6 +114,12 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_place(make: Callable[[], 
     assert str(refused.value).startswith(place)
 
 
+def test_what_stands_in_the_place_of_secrets_is_not_shown() -> None:
+    with pytest.raises(InvalidInput, match="secrets: what is given is no mapping") as refused:
+        ContainerSpec(image="a", secrets="hunter2")  # type: ignore[arg-type]
+    assert "hunter2" not in str(refused.value)
+
+
 @pytest.mark.parametrize("cls", [Budget, Host, Policy, WorkerSettings, ProcessOptions])
 @given(data=st.data())
 def test_any_table_of_a_configuration(cls: type, data: st.DataObject) -> None:

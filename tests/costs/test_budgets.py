@@ -109,6 +109,31 @@ def test_many_workers_together_keep_a_cap() -> None:
     assert spent(world, "2030-01") == ["7.000000"]
 
 
+@pytest.mark.parametrize("after_calls", range(1, 16))
+def test_a_worker_that_finds_a_budget_used_up_just_now_lets_its_job_wait(after_calls: int) -> None:
+    """Whatever it has asked the store before another worker took the money."""
+    world = Simulation(host(), budgets=[Budget(cap=1)], outcome=FOREVER)
+    jobs = [world.submit(timeout_seconds=HOUR)]
+    other = world.worker()
+    calls = 0
+
+    def step_in() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == after_calls:
+            jobs.append(world.submit(timeout_seconds=HOUR, priority=99))
+            other.step()
+
+    worker = world.worker(step_in)
+    world.run(worker, other, seconds=5)
+    assert len(world.platform.starts) == 1
+    assert spent(world, "2030-01") == ["1.000000"]
+    (waiting,) = [job for job in map(world.job, jobs) if job.status is JobStatus.PENDING]
+    assert waiting.worker is None
+    assert waiting.waiting is not None
+    assert "has 0.00 left" in waiting.waiting
+
+
 @pytest.mark.parametrize("burns_at", range(1, 60, 3))
 def test_a_worker_that_dies_neither_loses_nor_doubles_a_charge(burns_at: int) -> None:
     world = Simulation(host(), budgets=[Budget(cap=100)], outcome=Outcome(duration_seconds=36))

@@ -77,8 +77,11 @@ def _labels(labels: Mapping[Any, Any]) -> Mapping[str, str]:
     return frozen_mapping(labels)
 
 
-def _secrets(secrets: Mapping[str, Secret | str]) -> Mapping[str, Secret]:
-    validate_environment(dict.fromkeys(frozen_mapping(secrets, "secrets"), ""), "secrets")
+def _secrets(secrets: Any) -> Mapping[str, Secret]:
+    if not isinstance(secrets, Mapping):
+        # Not shown: it may be a secret.
+        raise InvalidInput("secrets", "what is given is no mapping of names to secrets", "give a dict")
+    validate_environment(dict.fromkeys(secrets, ""), "secrets")
     return frozen_mapping({name: Secret.parse(value, f"secrets[{name!r}]") for name, value in secrets.items()})
 
 

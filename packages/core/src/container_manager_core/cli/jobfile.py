@@ -45,7 +45,7 @@ def _submission(text: str, place: str) -> Submission:
     except ValueError as error:
         raise InvalidInput(place, f"this is no JSON ({error})", "write one object a line") from error
     if not isinstance(facts, dict):
-        raise InvalidInput(place, f"{facts!r} is no object", 'write one such as {"image": "alpine"}')
+        raise InvalidInput(place, "this is no object", 'write one such as {"image": "alpine"}')
     try:
         wishes = {name: facts.pop(name) for name in _names(Submission) if name in facts and name != "spec"}
         if isinstance(wishes.get("scheduled_at"), str):
