@@ -1,6 +1,6 @@
 """Workers, a store and a platform on a virtual clock: a day passes in milliseconds, and any call can be a crash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +9,11 @@ import attrs
 from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Job, Plugins, WorkerSettings
 from container_manager_core.assembly import assemble_worker
 from container_manager_core.clock import VirtualClock
+from container_manager_core.costs.budget import Budget
 from container_manager_core.executors import plugin
 from container_manager_core.executors.mock import MockPlatform
 from container_manager_core.lanes import InlineLanes
+from container_manager_core.policy import Policy
 from container_manager_core.store.memory import MemoryStore
 from container_manager_core.worker import Worker
 
@@ -58,11 +60,21 @@ class Fused:
 class Simulation:
     """One store, one mock platform for each host, any number of workers."""
 
-    def __init__(self, *hosts: Host, settings: WorkerSettings = SETTINGS, **platform: Any) -> None:
+    def __init__(
+        self,
+        *hosts: Host,
+        settings: WorkerSettings = SETTINGS,
+        budgets: Sequence[Budget] = (),
+        policy: Policy | None = None,
+        plugins: Sequence[Any] = (),
+        **platform: Any,
+    ) -> None:
         self.clock = VirtualClock()
         self.store = MemoryStore(self.clock)
         self.settings = settings
-        self.plugins = Plugins([("container-manager-core", plugin)])
+        self.budgets = tuple(budgets)
+        self.policy = policy or Policy()
+        self.plugins = Plugins([("container-manager-core", plugin), *(("test", each) for each in plugins)])
         self.platforms: dict[str, MockPlatform] = {}
         self.hosts: dict[str, Host] = {}
         for host in hosts or (Host(name="mock", executor="mock"),):
@@ -78,7 +90,7 @@ class Simulation:
         return platform
 
     def submit(self, **facts: Any) -> UUID:
-        wishes = {name: facts.pop(name) for name in ("host", "priority", "scheduled_at") if name in facts}
+        wishes = {name: facts.pop(name) for name in ("host", "priority", "scheduled_at", "created_by") if name in facts}
         spec = ContainerSpec(image="alpine", **facts)
         return self.manager.submit(spec, executor=None if "host" in wishes else "mock", **wishes).id
 
@@ -95,6 +107,8 @@ class Simulation:
             secrets=manager.secrets,
             settings=self.settings,
             clock=self.clock,
+            budgets=self.budgets,
+            policy=self.policy,
             lanes=InlineLanes(),
         )
 
@@ -120,7 +134,7 @@ class Simulation:
 
     def _manager(self, store: Any, fuse: Callable[[], None] | None = None) -> ContainerManager:
         manager = ContainerManager(
-            Config(store="memory:", worker=self.settings, hosts=self.hosts),
+            Config(store="memory:", worker=self.settings, hosts=self.hosts, budgets=self.budgets, policy=self.policy),
             store=store,
             plugins=self.plugins,
             clock=self.clock,

@@ -11,8 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from container_manager_core.acceptance import Submission
     from container_manager_core.attachments import Mount, MountKind, Port
     from container_manager_core.config import Config, WorkerSettings
+    from container_manager_core.costs.budget import Budget, Period
+    from container_manager_core.costs.sums import CostQuery, CostSum
     from container_manager_core.errors import (
         CapacityError,
         ConfigurationError,
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
         NotFound,
         PermanentError,
         PluginError,
+        PolicyRefusal,
         StoreUnavailable,
         TransientError,
     )
@@ -34,14 +38,17 @@ if TYPE_CHECKING:
     from container_manager_core.job import Execution, Job, JobStatus, Usage
     from container_manager_core.manager import ContainerManager
     from container_manager_core.plugins import Plugins
+    from container_manager_core.policy import Limit, Policy, Privilege
     from container_manager_core.resources import Resources
     from container_manager_core.retry import RetryPolicy
+    from container_manager_core.rules import Rule
     from container_manager_core.secrets import Secret
     from container_manager_core.spec import ContainerSpec, PullPolicy
     from container_manager_core.store import open_store
     from container_manager_core.store.protocol import JobQuery, JobStore
 
 _HOMES = {
+    "acceptance": ("Submission",),
     "attachments": (
         "Mount",
         "MountKind",
@@ -50,6 +57,14 @@ _HOMES = {
     "config": (
         "Config",
         "WorkerSettings",
+    ),
+    "costs.budget": (
+        "Budget",
+        "Period",
+    ),
+    "costs.sums": (
+        "CostQuery",
+        "CostSum",
     ),
     "errors": (
         "CapacityError",
@@ -62,6 +77,7 @@ _HOMES = {
         "NotFound",
         "PermanentError",
         "PluginError",
+        "PolicyRefusal",
         "StoreUnavailable",
         "TransientError",
     ),
@@ -85,8 +101,14 @@ _HOMES = {
     ),
     "manager": ("ContainerManager",),
     "plugins": ("Plugins",),
+    "policy": (
+        "Limit",
+        "Policy",
+        "Privilege",
+    ),
     "resources": ("Resources",),
     "retry": ("RetryPolicy",),
+    "rules": ("Rule",),
     "secrets": ("Secret",),
     "spec": (
         "ContainerSpec",
@@ -100,6 +122,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Budget",
     "CapacityError",
     "Config",
     "ConfigurationError",
@@ -107,6 +130,8 @@ __all__ = [
     "ContainerManager",
     "ContainerManagerError",
     "ContainerSpec",
+    "CostQuery",
+    "CostSum",
     "Execution",
     "ExecutorError",
     "ExecutorType",
@@ -120,20 +145,27 @@ __all__ = [
     "JobStatus",
     "JobStore",
     "LeaseLost",
+    "Limit",
     "Logs",
     "Mount",
     "MountKind",
     "NotFound",
+    "Period",
     "PermanentError",
     "PluginError",
     "Plugins",
+    "Policy",
+    "PolicyRefusal",
     "Port",
+    "Privilege",
     "PullPolicy",
     "Resources",
     "RetryPolicy",
+    "Rule",
     "Secret",
     "StoreUnavailable",
     "Stream",
+    "Submission",
     "TransientError",
     "Usage",
     "WorkerSettings",

@@ -5,7 +5,14 @@ from enum import StrEnum
 import attrs
 
 from container_manager_core.errors import InvalidInput
-from container_manager_core.validation import require_integer, require_text
+from container_manager_core.validation import (
+    require_boolean,
+    require_given,
+    require_instance,
+    require_integer,
+    require_member,
+    require_text,
+)
 
 
 class MountKind(StrEnum):
@@ -14,6 +21,10 @@ class MountKind(StrEnum):
     BIND = "bind"
     VOLUME = "volume"
     TMPFS = "tmpfs"
+
+
+def _kind(word: MountKind | str) -> MountKind:
+    return require_member("mounts.kind", word, MountKind)
 
 
 @attrs.frozen(kw_only=True)
@@ -29,13 +40,15 @@ class Mount:
     """
 
     target: str
-    kind: MountKind = attrs.field(default=MountKind.BIND, converter=MountKind)
+    kind: MountKind = attrs.field(default=MountKind.BIND, converter=_kind)
     source: str = ""
     read_only: bool = False
     size_mib: int | None = None
 
     def __attrs_post_init__(self) -> None:
         require_text("mounts.target", self.target)
+        require_instance("mounts.source", self.source, str)
+        require_boolean("mounts.read_only", self.read_only)
         if not self.target.startswith("/"):
             raise InvalidInput("mounts.target", f"{self.target!r} is not absolute", "begin it with '/'")
         if self.kind is MountKind.BIND and not self.source.startswith("/"):
@@ -64,6 +77,8 @@ class Port:
     host_address: str = "127.0.0.1"
 
     def __attrs_post_init__(self) -> None:
+        require_given("ports.container_port", self.container_port)
+        require_text("ports.host_address", self.host_address)
         require_integer("ports.container_port", self.container_port, 1, 65535, "")
         require_integer("ports.host_port", self.host_port, 1, 65535, "")
         if self.protocol not in ("tcp", "udp"):

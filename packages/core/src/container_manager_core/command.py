@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable
 
 from container_manager_core.errors import InvalidInput
+from container_manager_core.freezing import frozen_sequence
 
 _OPERATOR_CHARACTERS = "();<>|&\n"
 
@@ -22,7 +23,7 @@ def parse_command(command: str | Iterable[str], place: str = "command") -> tuple
         _refuse_what_needs_a_shell(command, place)
         words = tuple(shlex.split(command))
     else:
-        words = tuple(command)
+        words = frozen_sequence(command, place)
     for number, word in enumerate(words):
         if not isinstance(word, str):
             raise InvalidInput(f"{place}[{number}]", f"{word!r} is no string", "write each word as a string")

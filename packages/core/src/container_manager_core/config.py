@@ -1,15 +1,29 @@
 """Configuration: the file ``container-manager.toml``, or the same as objects."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from container_manager_core.costs.budget import Budget
 from container_manager_core.errors import ConfigurationError
+from container_manager_core.freezing import frozen_mapping, frozen_sequence
 from container_manager_core.host import Host
-from container_manager_core.validation import require_integer, require_number
+from container_manager_core.policy import Policy
+from container_manager_core.validation import (
+    require_boolean,
+    require_each,
+    require_given,
+    require_instance,
+    require_integer,
+    require_number,
+    require_text,
+)
+
+if TYPE_CHECKING:
+    from container_manager_core.rules.rule import Rule
 
 FILE_NAME = "container-manager.toml"
 PATH_VARIABLE = "CONTAINER_MANAGER_CONFIG"
@@ -44,6 +58,10 @@ class WorkerSettings:
     immediate_cleanup: bool = True
 
     def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(type(self)):
+            require_given(field.name, getattr(self, field.name))
+        require_boolean("cleanup_enabled", self.cleanup_enabled)
+        require_boolean("immediate_cleanup", self.immediate_cleanup)
         require_integer("max_concurrent_jobs", self.max_concurrent_jobs, 1, 1_000_000, "jobs")
         require_integer("calls_per_host", self.calls_per_host, 1, 256, "calls")
         require_number("poll_interval_seconds", self.poll_interval_seconds, 0.01, 3600, "seconds")
@@ -51,6 +69,10 @@ class WorkerSettings:
         require_number("lost_grace_seconds", self.lost_grace_seconds, 0, 86400, "seconds")
         require_number("health_interval_seconds", self.health_interval_seconds, 0.1, 86400, "seconds")
         require_number("reap_interval_seconds", self.reap_interval_seconds, 0.1, 86400, "seconds")
+
+
+def _budgets(given: Iterable[Budget]) -> tuple[Budget, ...]:
+    return frozen_sequence(given, "budgets")
 
 
 @attrs.frozen(kw_only=True)
@@ -61,6 +83,9 @@ class Config:
         store: ``memory:`` or ``sqlite:///path``.
         worker: how workers work.
         hosts: where jobs may run, by name.
+        rules: which jobs are to go where.
+        budgets: how much may be spent; every worker on a store needs the same.
+        policy: what every job has to keep to.
         key_file: the key that seals secrets, unless CONTAINER_MANAGER_SECRET_KEY holds it.
         source: the file all this came from; None when nothing is configured.
     """
@@ -68,8 +93,20 @@ class Config:
     store: str
     worker: WorkerSettings = attrs.field(factory=WorkerSettings)
     hosts: Mapping[str, Host] = attrs.field(factory=lambda: {DEFAULT_HOST: Host(name=DEFAULT_HOST, executor="docker")})
+    rules: "tuple[Rule, ...]" = attrs.field(default=(), converter=frozen_sequence)
+    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=_budgets)
+    policy: Policy = attrs.field(factory=Policy)
     key_file: Path = attrs.field(factory=lambda: data_folder() / "secret.key")
     source: Path | None = None
+
+    def __attrs_post_init__(self) -> None:
+        require_text("store", self.store)
+        require_instance("worker", self.worker, WorkerSettings)
+        require_instance("policy", self.policy, Policy)
+        require_instance("key_file", self.key_file, Path)
+        require_each("budgets", self.budgets, Budget)
+        for name, host in frozen_mapping(self.hosts, "hosts").items():
+            require_instance(f"hosts[{name!r}]", host, Host)
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Config":
@@ -93,10 +130,20 @@ class Config:
         settings = structure(tables, _File, str(source))
         hosts = {name: _host(name, table, f"{source}: hosts.{name}") for name, table in settings.hosts.items()}
         facts: dict[str, Any] = {"hosts": hosts} if "hosts" in tables else {}
+        if settings.rules:
+            from container_manager_core.rules.loading import rules_from
+
+            facts["rules"] = rules_from(settings.rules, str(source))
         if settings.key_file is not None:
             facts["key_file"] = source.parent / settings.key_file
-        store = settings.store or embedded_store()
-        return cls(store=_absolute(store, source.parent), worker=settings.worker, source=source, **facts)
+        return cls(
+            store=_absolute(settings.store or embedded_store(), source.parent),
+            worker=settings.worker,
+            budgets=settings.budgets,
+            policy=settings.policy,
+            source=source,
+            **facts,
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +152,9 @@ class _File:
     key_file: Path | None = None
     worker: WorkerSettings = attrs.field(factory=WorkerSettings)
     hosts: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    rules: list[dict[str, Any]] = attrs.field(factory=list)
+    budgets: tuple[Budget, ...] = ()
+    policy: Policy = attrs.field(factory=Policy)
 
 
 def data_folder() -> Path:

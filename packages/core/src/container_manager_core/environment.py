@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from container_manager_core.errors import InvalidInput
+from container_manager_core.freezing import frozen_mapping
 
 _NAME = re.compile(r"[^=\0]+")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([^=\s]+)\s*=(.*)", re.DOTALL)
@@ -20,7 +21,7 @@ def validate_environment(environment: Mapping[Any, Any], place: str = "environme
     Raises:
         InvalidInput: a name or value that no platform can pass on.
     """
-    for name, value in environment.items():
+    for name, value in frozen_mapping(environment, place).items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise InvalidInput(
                 f"{place}[{name!r}]",

@@ -3,7 +3,8 @@
     ContainerManagerError
     ├── InvalidInput                what the user gave is wrong: value, place, remedy
     │   ├── ConfigurationError      a configuration file, a setting, an executor's options
-    │   └── NotFound                a job, host or executor that does not exist
+    │   ├── NotFound                a job, host or executor that does not exist
+    │   └── PolicyRefusal           a job or operation that the installation's policy does not accept
     ├── IllegalTransition           a move that the lifecycle table does not have
     ├── LeaseLost                   this worker no longer holds the job; it must stop touching it
     ├── StoreUnavailable            the store cannot be reached or written now; trying again may help
@@ -51,6 +52,22 @@ class ConfigurationError(InvalidInput):
 
 class NotFound(InvalidInput):
     """A job, host or executor that does not exist."""
+
+
+class PolicyRefusal(InvalidInput):
+    """A job or an operation that the installation's policy does not accept.
+
+    Attributes:
+        rule: the name of the rule that it breaks, for example ``policy.max_memory_mib``.
+    """
+
+    def __init__(self, place: str, problem: str, remedy: str = "", rule: str = "policy") -> None:
+        super().__init__(place, problem, remedy)
+        self.args = (place, problem, remedy, rule)
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} ({self.rule})"
 
 
 class IllegalTransition(ContainerManagerError):

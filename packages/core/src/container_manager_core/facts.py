@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from container_manager_core.amounts import amount_text
 from container_manager_core.executor import ExecutorType, Health
 from container_manager_core.failure import Failure
 from container_manager_core.host import Host
@@ -45,6 +46,8 @@ def job_facts(job: Job, attempts: Sequence[Execution] | None = None) -> Facts:
         "secrets": dict.fromkeys(spec.secrets, HIDDEN),
         "resources": attrs.asdict(spec.resources),
         "timeout_seconds": spec.timeout_seconds,
+        "expected_seconds": spec.expected_seconds,
+        "requested_host": job.requested_host,
         "created_by": job.created_by,
         "created_at": time_text(job.created_at),
         "queued_at": time_text(job.queued_at),
@@ -58,6 +61,7 @@ def job_facts(job: Job, attempts: Sequence[Execution] | None = None) -> Facts:
         "metadata": _plain(execution.metadata) if execution else {},
         "estimated_cost": _amount(job.estimated_cost),
         "actual_cost": _amount(job.actual_cost),
+        "max_cost": _amount(spec.max_cost),
     }
     if attempts is not None:
         facts["attempts"] = [execution_facts(attempt) for attempt in attempts]
@@ -80,11 +84,18 @@ def execution_facts(execution: Execution) -> Facts:
         "finished_at": time_text(execution.finished_at),
         "usage": _usage_facts(execution.usage),
         "cost": _amount(execution.cost),
+        "reserved": _amount(execution.reserved),
         "stdout_bytes": execution.logs.stdout_bytes,
         "stderr_bytes": execution.logs.stderr_bytes,
         "metadata": _plain(execution.metadata),
         "cleaned": execution.cleaned,
     }
+
+
+def decision_facts(job: Job) -> Facts:
+    """Where a job went, or why it waits, and how that was decided."""
+    known = job_facts(job)
+    return {name: known[name] for name in ("id", "name", "status", "host", "executor", "waiting", "failure", "route")}
 
 
 def failure_facts(failure: Failure | None) -> Facts | None:
@@ -151,6 +162,9 @@ def _route_facts(route: Route | None) -> Facts | None:
         "reason": route.reason,
         "fallbacks": list(route.fallbacks),
         "candidates": [attrs.asdict(candidate) for candidate in route.candidates],
+        "others": [attrs.asdict(others) for others in route.others],
+        "rule": route.rule,
+        "rules": [{**attrs.asdict(finding), "outcome": finding.outcome.value} for finding in route.rules],
         "decided_at": time_text(route.decided_at),
     }
 
@@ -160,7 +174,7 @@ def _usage_facts(usage: Usage | None) -> Facts | None:
 
 
 def _amount(amount: Decimal | None) -> str | None:
-    return str(amount) if amount is not None else None
+    return amount_text(amount) if amount is not None else None
 
 
 def _plain(value: Any) -> Any:

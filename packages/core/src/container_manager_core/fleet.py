@@ -7,11 +7,22 @@ from typing import Any
 import attrs
 
 from container_manager_core.clock import Clock
-from container_manager_core.errors import ContainerManagerError, ExecutorError, InvalidInput, NotFound
-from container_manager_core.executor import ContainerExecutor, ExecutorContext, Health
+from container_manager_core.costs.estimate import FREE, Price, price
+from container_manager_core.errors import (
+    CapacityError,
+    ContainerManagerError,
+    ExecutorError,
+    InvalidInput,
+    NotFound,
+    TransientError,
+)
+from container_manager_core.executor import ContainerExecutor, ExecutorContext, ExecutorType, Health
 from container_manager_core.host import Host
+from container_manager_core.log import get_logger
 from container_manager_core.plugins import Plugins
 from container_manager_core.spec import ContainerSpec
+
+_log = get_logger()
 
 HostSource = Callable[[], Mapping[str, Host]]
 """Gives the hosts as they are configured now, by name."""
@@ -108,6 +119,9 @@ class Fleet:
             NotFound: no such host, or nothing installed brings its executor.
             ConfigurationError: its options cannot be used.
         """
+        made = self._executors.get(name)
+        if made is not None:
+            return made
         host = self.host(name)
         with self._lock:
             making = self._making.setdefault(name, threading.Lock())
@@ -118,11 +132,21 @@ class Fleet:
                 self._executors[name] = made
             return made
 
-    def _make(self, host: Host) -> ContainerExecutor:
-        from container_manager_core.structuring import structure
+    def price(self, name: str, spec: ContainerSpec) -> Price:
+        """What a spec costs on the host; nothing where its price list cannot be asked, which is logged."""
+        host = self.host(name)
+        executor_type = self.plugins.executor_types.get(host.executor)
+        if executor_type is None or executor_type.price is None or host.cost_per_hour:
+            return FREE if not (host.cost_per_hour or host.cost_per_job) else _own_price(host)
+        try:
+            return price(host, executor_type, _options(host, executor_type), spec)
+        except InvalidInput as error:
+            _log.warning("host.price_unknown", host=name, error=str(error))
+            return _own_price(host)
 
+    def _make(self, host: Host) -> ContainerExecutor:
         executor_type = self.plugins.executor_type(host.executor, f"hosts.{host.name}.executor")
-        options: Any = structure(host.config, executor_type.options, f"hosts.{host.name}.config")
+        options = _options(host, executor_type)
         context = ExecutorContext(host=host.name, installation_id=self._installation_id, clock=self._clock)
         try:
             return executor_type.factory(options, context)
@@ -141,6 +165,11 @@ class Fleet:
         """How the host is doing."""
         with self._lock:
             return self._states.get(name, HostState())
+
+    def failing(self) -> Mapping[str, str]:
+        """The hosts that are left alone, each with what its latest failure said."""
+        with self._lock:
+            return {name: state.problem for name, state in self._states.items()}
 
     def checks_due(self) -> list[str]:
         """Hosts that failed and are to be asked again now."""
@@ -189,9 +218,15 @@ class Fleet:
         return health
 
     def why_not(self, name: str, spec: ContainerSpec) -> str | None:
-        """Why the host cannot run a spec at all, or None when it can."""
+        """Why the host cannot run a spec at all, or None when it can.
+
+        Raises:
+            TransientError, CapacityError: the host cannot tell now.
+        """
         try:
             plan = self.executor(name).plan(spec)
+        except (TransientError, CapacityError):
+            raise
         except ContainerManagerError as error:
             return str(error)
         if plan.can_run:
@@ -205,6 +240,16 @@ class Fleet:
             executor.close()
         self._replaced.clear()
         self._executors.clear()
+
+
+def _options(host: Host, executor_type: ExecutorType) -> Any:
+    from container_manager_core.structuring import structure
+
+    return structure(host.config, executor_type.options, f"hosts.{host.name}.config")
+
+
+def _own_price(host: Host) -> Price:
+    return Price(per_job=host.cost_per_job, per_hour=host.cost_per_hour)
 
 
 def _reached_alike(before: Host | None, after: Host | None) -> bool:

@@ -10,13 +10,15 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def frozen_mapping(given: Mapping[K, V]) -> Mapping[K, V]:
-    """A read-only copy."""
+def frozen_mapping(given: Mapping[K, V], place: str = "") -> Mapping[K, V]:
+    """A read-only copy. What is no mapping is refused."""
+    if not isinstance(given, Mapping):
+        raise InvalidInput(place, f"{given!r} stands where names with values are meant", "give a dict")
     return MappingProxyType(dict(given))
 
 
-def frozen_sequence(given: Iterable[Any]) -> tuple[Any, ...]:
+def frozen_sequence(given: Iterable[Any], place: str = "") -> tuple[Any, ...]:
     """A read-only copy. A bare string, of which each character would become an element, is refused."""
-    if isinstance(given, str):
-        raise InvalidInput("", f"{given!r} stands where a list is meant", "write it as a list of one")
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise InvalidInput(place, f"{given!r} stands where a list is meant", "write it as a list of one")
     return tuple(given)

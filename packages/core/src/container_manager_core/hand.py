@@ -3,7 +3,6 @@
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from container_manager_core.clock import Clock
@@ -61,7 +60,7 @@ class Hand:
             self._by_execution[key] = held.job.id
             if key in self._ended_early:
                 held.ended = True
-        due = self._due(held)
+        due = held.deadline
         if due is not None:
             left = (due - self._clock.now()).total_seconds()
             heapq.heappush(self._deadlines, (self._clock.monotonic() + left, held.job.id, held.job.attempt))
@@ -110,7 +109,7 @@ class Hand:
             held = self._held.get(job_id)
             if held is None or held.job.attempt != attempt or not held.works or held.ended:
                 continue
-            due = self._due(held)
+            due = held.deadline
             if due is None:
                 continue
             if due <= self._clock.now():
@@ -118,14 +117,3 @@ class Hand:
             else:
                 self.note_move(held)
         return found
-
-    def _due(self, held: Held) -> datetime | None:
-        """When the present status must have ended."""
-        job, execution = held.job, held.job.execution
-        if execution is None or not job.status.is_live:
-            return None
-        if job.status is JobStatus.LAUNCHING:
-            limit, since = job.spec.launch_timeout_seconds, execution.created_at
-        else:
-            limit, since = job.spec.timeout_seconds, execution.started_at or execution.created_at
-        return None if limit is None else since + timedelta(seconds=limit)

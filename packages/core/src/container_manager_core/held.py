@@ -1,5 +1,6 @@
 """One job in a worker's hands, and what is to be done with it next."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import attrs
@@ -10,6 +11,7 @@ from container_manager_core.lanes import Lane
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 RECHECK_SECONDS = 0.5
+_LONGEST_SECONDS = 1000 * 366 * 86400.0
 
 
 class Step(StrEnum):
@@ -18,6 +20,7 @@ class Step(StrEnum):
     LAUNCH = "launch"
     RECOVER = "recover"
     REFRESH = "refresh"
+    EXTEND = "extend"
     STOP = "stop"
     HARVEST = "harvest"
     LOSE = "lose"
@@ -33,6 +36,7 @@ _LANES = {
     Step.LAUNCH: Lane.LAUNCH,
     Step.RECOVER: Lane.LAUNCH,
     Step.REFRESH: Lane.FINISH,
+    Step.EXTEND: Lane.FINISH,
     Step.STOP: Lane.STOP,
     Step.HARVEST: Lane.FINISH,
     Step.LOSE: Lane.FINISH,
@@ -49,6 +53,7 @@ class Held:
         fresh: the launch was decided by this worker and not tried yet.
         busy: a step is under way; everything else waits for it.
         stop: why it is to be stopped, if it is.
+        unpaid: it has used up what was held back for it.
         stopped: the platform has confirmed the stop.
         ended: the platform says that the execution is over.
         missing_since: monotonic time since which the platform does not know it.
@@ -62,6 +67,7 @@ class Held:
     fresh: bool = False
     busy: bool = False
     stop: StopReason | None = None
+    unpaid: bool = False
     stopped: bool = False
     ended: bool = False
     missing_since: float | None = None
@@ -90,6 +96,39 @@ class Held:
         """Whether nothing is left to do for it."""
         return not (self.busy or self.works or self.job.needs_attention)
 
+    @property
+    def deadline(self) -> datetime | None:
+        """When the present status must have ended: its time is up, or the money for it."""
+        return min((time for time in (self._time_is_up, self._paid_until) if time is not None), default=None)
+
+    def note_deadline(self, now: datetime) -> None:
+        """The deadline has come."""
+        if self._time_is_up is not None and self._time_is_up <= now:
+            self.stop = self.stop or StopReason.TIMEOUT
+        else:
+            self.unpaid = True
+
+    @property
+    def _time_is_up(self) -> datetime | None:
+        job, execution = self.job, self.job.execution
+        if execution is None or not job.status.is_live:
+            return None
+        if job.status is JobStatus.LAUNCHING:
+            limit, since = job.spec.launch_timeout_seconds, execution.created_at
+        else:
+            limit, since = job.spec.timeout_seconds, execution.started_at or execution.created_at
+        return None if limit is None else since + timedelta(seconds=limit)
+
+    @property
+    def _paid_until(self) -> datetime | None:
+        execution = self.job.execution
+        if execution is None or self.job.status is not JobStatus.RUNNING or execution.paid_seconds is None:
+            return None
+        if self.stop is not None:
+            return None
+        since = execution.started_at or execution.created_at
+        return since + timedelta(seconds=min(execution.paid_seconds, _LONGEST_SECONDS))
+
     def next_step(self, now: float) -> Step | None:
         """What to do now; None while there is nothing to do or something is under way.
 
@@ -111,6 +150,8 @@ class Held:
             return Step.LOSE
         if self.stop is not None:
             return Step.STOP
+        if self.unpaid:
+            return Step.EXTEND
         return Step.REFRESH if self.watched else None
 
     def note_performed(self, step: Step, before: Job, error: Exception | None, now: float) -> None:
@@ -129,6 +170,9 @@ class Held:
         self.failures = 0
         if step is Step.STOP:
             self.stopped = True
+        elif step is Step.EXTEND:
+            self.unpaid = False
+            self.stop = self.stop or (self.job.execution.stop_reason if self.job.execution else None)
         elif self.job.status is before.status and step in (Step.LAUNCH, Step.RECOVER, Step.HARVEST):
             self.ended = self.stopped = False
             self.not_before = now + RECHECK_SECONDS

@@ -1,9 +1,11 @@
 """The hooks that plugins implement. Entry point group and project name: ``container_manager``."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import pluggy
 
+from container_manager_core.costs.budget import Budget
 from container_manager_core.executor import ExecutorType
 from container_manager_core.host import Host
 from container_manager_core.job import Job, JobStatus
@@ -38,3 +40,21 @@ def container_manager_job_changed(job: Job, previous: JobStatus | None) -> None:
 @hookspec(firstresult=True)
 def container_manager_route(job: Job, candidates: Sequence[Host]) -> Host | str | None:
     """The host for a job, one of the candidates or its name; None leaves the choice to others."""
+
+
+@hookspec
+def container_manager_policy(job: Job) -> str | None:
+    """Why a job may not run, naming the rule that it breaks, or None when it may.
+
+    Asked beside the configured policy, when a job is submitted (it is not stored yet then) and again before
+    each launch. Must be quick. Every plugin is asked; one that raises keeps the job from being accepted or launched.
+    """
+
+
+@hookspec
+def container_manager_budget_warning(budget: Budget, spent: Decimal, job: Job) -> None:
+    """A budget is nearly used: what is spent and held back has come to its ``warn_at``.
+
+    Called by the process whose launch of ``job`` brought it there, or found it there; once for each period
+    and process. Must be quick and may not raise: an error is logged and passed over.
+    """

@@ -96,6 +96,7 @@ class Execution:
         exit_code: the command's; None when it never ran or the platform does not tell.
         cost: in the currency all hosts share, in whole millionths; known when it has ended.
         reserved: what budgets hold back for it, on each of these ``accounts``; its end puts the cost in its place.
+        paid_seconds: how long it may run for what is held back for it, or for the job's `max_cost`; None for ever.
         metadata: the platform's facts, for example ``container_name`` and ``image_digest``.
         logs: how far its output is stored.
         cleaned: whether a worker has nothing more to do for it on the platform.
@@ -116,6 +117,7 @@ class Execution:
     cost: Decimal | None = None
     reserved: Decimal = Decimal(0)
     accounts: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
+    paid_seconds: float | None = None
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     logs: LogPosition = attrs.field(factory=LogPosition)
     cleaned: bool = False
@@ -137,21 +139,68 @@ class Candidate:
 
 
 @attrs.frozen(kw_only=True)
+class OtherHosts:
+    """Hosts of which a routing decision says no more than their number.
+
+    Attributes:
+        reason: what they have in common.
+        hosts: how many there are.
+    """
+
+    reason: str
+    hosts: int
+
+
+class RuleOutcome(StrEnum):
+    """What a routing rule gave for a job."""
+
+    MATCHED = "matched"
+    NO_MATCH = "no match"
+    NO_ANSWER = "no answer"
+    """Its condition could not be worked out, for example because the job has no memory limit."""
+
+
+@attrs.frozen(kw_only=True)
+class RuleFinding:
+    """What one routing rule gave.
+
+    Attributes:
+        number: 1 for the rule that is asked first.
+        condition, reason, target: the rule, in words.
+        outcome: see `RuleOutcome`.
+        detail: why there was no answer.
+    """
+
+    number: int
+    condition: str
+    target: str
+    outcome: RuleOutcome
+    reason: str = ""
+    detail: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class Route:
     """The decision where a job runs, with its reasons.
 
     Attributes:
-        host: the chosen host.
+        host: the chosen host; None when none could take the job, which then waits or fails.
         reason: why, in one sentence.
-        fallbacks: hosts to try next, best first.
-        candidates: every host that was looked at.
+        fallbacks: hosts to try next, best first; the nearest few where there are many.
+        candidates: the hosts that were looked at; of many the nearest few.
+        others: the rest of the hosts.
+        rule: the number of the rule that matched.
+        rules: what the rules gave, up to the one that matched; of many the nearest.
         decided_at: when.
     """
 
-    host: str
+    host: str | None
     reason: str
     fallbacks: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
     candidates: tuple[Candidate, ...] = attrs.field(default=(), converter=frozen_sequence)
+    others: tuple[OtherHosts, ...] = attrs.field(default=(), converter=frozen_sequence)
+    rule: int | None = None
+    rules: tuple[RuleFinding, ...] = attrs.field(default=(), converter=frozen_sequence)
     decided_at: datetime | None = None
 
 

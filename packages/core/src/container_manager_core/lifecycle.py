@@ -44,14 +44,19 @@ def _first_start(job: Job, execution: Execution | None) -> Job:
     return attrs.evolve(job, started_at=execution.started_at) if was_first and execution else job
 
 
-def launching(job: Job, host: Host, route: Route, now: datetime) -> Job:
-    """The recorded intent to start the next attempt on a host."""
+def launching(job: Job, host: Host, route: Route, now: datetime, **facts: Any) -> Job:
+    """The recorded intent to start the next attempt on a host.
+
+    Args:
+        facts: fields of `Execution`, for example what is held back for it.
+    """
     execution = Execution(
         attempt=job.attempt + 1,
         host=host.name,
         executor=host.executor,
         status=_S.LAUNCHING,
         created_at=now,
+        **facts,
     )
     return _move(
         job,
@@ -141,11 +146,11 @@ def restarted(job: Job, now: datetime) -> Job:
     )
 
 
-def deferred(job: Job, waiting: str, not_before: datetime) -> Job:
-    """A pending job that goes on waiting, with the reason."""
+def deferred(job: Job, waiting: str, not_before: datetime, route: Route | None = None) -> Job:
+    """A pending job that goes on waiting, with the reason and the decision it comes from."""
     if job.status is not _S.PENDING:
         raise IllegalTransition(job.id, job.status.value, _S.PENDING.value, "only a pending job waits")
-    return attrs.evolve(job, waiting=waiting, not_before=not_before)
+    return attrs.evolve(job, waiting=waiting, route=route or job.route, not_before=not_before)
 
 
 def status_of(failure: Failure | None) -> JobStatus:

@@ -5,17 +5,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import attrs
 
 from container_manager_core import lifecycle
+from container_manager_core.acceptance import Acceptance, Submission
 from container_manager_core.background import BackgroundWorker
+from container_manager_core.bulk import Bulk, OnBatch
 from container_manager_core.clock import Clock, SystemClock
+from container_manager_core.compliance import Compliance
 from container_manager_core.config import Config, data_folder, embedded_store
+from container_manager_core.costs.sums import CostQuery, CostSum
 from container_manager_core.errors import IllegalTransition, InvalidInput, NotFound
 from container_manager_core.executor import Health, LogChunk, Logs, Stream
-from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet, HostSource, OnChecked
 from container_manager_core.following import Changes, Follower, pieces
 from container_manager_core.host import Host
@@ -24,8 +27,7 @@ from container_manager_core.plugins import Plugins
 from container_manager_core.secrets import SecretSource, Vault
 from container_manager_core.spec import ContainerSpec
 from container_manager_core.store import open_store
-from container_manager_core.store.protocol import JobQuery, JobStore, Record, RecordOutcome
-from container_manager_core.validation import require_integer
+from container_manager_core.store.protocol import JobQuery, JobStore
 
 if TYPE_CHECKING:
     from container_manager_core.reconciler import Finding
@@ -96,6 +98,21 @@ class ContainerManager:
                 )
             return self._fleet
 
+    @property
+    def bulk(self) -> Bulk:
+        """The operations on many jobs: ``manager.bulk.cancel(JobQuery(host="old"))``."""
+        compliance = Compliance(self.config.policy, self.plugins)
+        acceptance = Acceptance(
+            hosts=self._host_source,
+            plugins=self.plugins,
+            secrets=self.secrets,
+            compliance=compliance,
+            clock=self.clock,
+        )
+        return Bulk(
+            store=self.store, fleet=lambda: self.fleet, plugins=self.plugins, acceptance=acceptance, clock=self.clock
+        )
+
     def submit(
         self,
         spec: ContainerSpec,
@@ -122,26 +139,42 @@ class ContainerManager:
             InvalidInput: something cannot be accepted; nothing was stored.
             StoreUnavailable: the store cannot be written; nothing was stored.
         """
-        job = self._accepted(
-            spec,
+        wanted = Submission(
+            spec=spec,
             name=name,
             priority=priority,
-            requested_host=host,
-            preferred_executor=executor,
+            host=host,
+            executor=executor,
             scheduled_at=scheduled_at,
             created_by=created_by,
         )
-        self.store.add_many([job])
-        self._announce(job, None)
+        (job,) = self.bulk.submit([wanted])
         return job
 
-    def submit_many(self, specs: Iterable[ContainerSpec], *, name: str = "", priority: int = 50) -> Sequence[Job]:
-        """Accept many jobs in one durable write, all or none."""
-        jobs = [self._accepted(spec, name=name, priority=priority) for spec in specs]
-        self.store.add_many(jobs)
-        for job in jobs:
-            self._announce(job, None)
-        return jobs
+    def submit_many(
+        self,
+        wanted: Iterable[ContainerSpec | Submission],
+        *,
+        name: str = "",
+        priority: int = 50,
+        batch: str | None = None,
+        on_batch: OnBatch | None = None,
+    ) -> Sequence[Job]:
+        """Accept many jobs; none is stored before all were checked.
+
+        Args:
+            wanted: what to run; a spec alone gets the name and priority given here.
+            batch: a name for all of them: submitting it again stores only what is missing.
+            on_batch: told of progress.
+
+        Returns:
+            The jobs that were stored now.
+        """
+        submissions = [
+            each if isinstance(each, Submission) else Submission(spec=each, name=name, priority=priority)
+            for each in wanted
+        ]
+        return self.bulk.submit(submissions, batch, on_batch)
 
     def run(
         self,
@@ -298,11 +331,7 @@ class ContainerManager:
         job = self.get(job_id)
         if job.status.is_terminal:
             raise IllegalTransition(job_id, job.status.value, JobStatus.CANCELLED.value, "it has ended already")
-        self.store.request_cancel([job_id], self.clock.now())
-        job = self.get(job_id)
-        if job.status is JobStatus.PENDING and job.worker is None:
-            failure = Failure(kind=FailureKind.CANCELLED, message="somebody asked for it to be stopped")
-            self._write_unheld(job, lifecycle.finished(job, JobStatus.CANCELLED, self.clock.now(), failure))
+        self.bulk.cancel(JobQuery(ids=[job_id]))
         return self.get(job_id)
 
     def restart(self, job_id: UUID) -> Job:
@@ -311,13 +340,32 @@ class ContainerManager:
         Raises:
             IllegalTransition: it has not ended.
         """
-        for _ in range(100):
-            job = self.get(job_id)
-            after = lifecycle.restarted(job, self.clock.now())
-            if job.worker is None and self._write_unheld(job, after):
-                return self.get(job_id)
-            threading.Event().wait(0.05)  # a worker is just cleaning up after it
-        raise IllegalTransition(job_id, job.status.value, JobStatus.PENDING.value, f"worker {job.worker} holds it")
+        job = self.get(job_id)
+        lifecycle.restarted(job, self.clock.now())
+        for _, reason in self.bulk.restart(JobQuery(ids=[job_id])).left:
+            raise IllegalTransition(job_id, job.status.value, JobStatus.PENDING.value, reason)
+        return self.get(job_id)
+
+    def move(self, job_id: UUID, host: str) -> Job:
+        """Have an unfinished job run on a host: a running one is stopped, and its next attempt follows there.
+
+        Returns:
+            The job, with the host as its ``requested_host``.
+
+        Raises:
+            NotFound: no host is called so.
+            IllegalTransition: it has ended already, or the host cannot run it.
+        """
+        job = self.get(job_id)
+        if job.status.is_terminal:
+            raise IllegalTransition(job_id, job.status.value, JobStatus.PENDING.value, "it has ended; restart it")
+        for _, reason in self.bulk.move(JobQuery(ids=[job_id]), host).left:
+            raise IllegalTransition(job_id, job.status.value, JobStatus.PENDING.value, reason)
+        return self.get(job_id)
+
+    def costs(self, query: CostQuery | None = None) -> Sequence[CostSum]:
+        """Sums of what ended attempts have cost; one over all without a query."""
+        return self.store.costs(query or CostQuery())
 
     def check_host(self, name: str) -> Health:
         """Ask a host how it is. Never raises for a host that does not answer.
@@ -367,47 +415,6 @@ class ContainerManager:
                 self._vault = Vault.open(self.config.key_file)
             return self._vault
 
-    def _accepted(self, spec: ContainerSpec, *, name: str = "", priority: int = 50, **wishes: object) -> Job:
-        require_integer("priority", priority, 0, 100, "")
-        if len(name) > 255 or "\0" in name:
-            raise InvalidInput("name", f"{name!r} cannot be a job's name", "use at most 255 characters, without NUL")
-        self._check_wishes(**wishes)  # type: ignore[arg-type]
-        now = self.clock.now()
-        sealed = attrs.evolve(spec, secrets=self.secrets.seal(spec.secrets)) if spec.secrets else spec
-        return Job(
-            id=uuid4(),
-            spec=sealed,
-            name=name,
-            priority=priority,
-            created_at=now,
-            queued_at=now,
-            **wishes,  # type: ignore[arg-type]
-        )
-
-    def _check_wishes(
-        self,
-        requested_host: str | None = None,
-        preferred_executor: str | None = None,
-        scheduled_at: datetime | None = None,
-        created_by: str | None = None,
-    ) -> None:
-        hosts = self.hosts if requested_host is not None or preferred_executor is not None else {}
-        if requested_host is not None and requested_host not in hosts:
-            known = ", ".join(sorted(hosts)) or "none"
-            raise NotFound("host", f"no host is called {requested_host!r}", f"configured are: {known}")
-        if preferred_executor is not None:
-            self.plugins.executor_type(preferred_executor)
-            if preferred_executor not in {host.executor for host in hosts.values()}:
-                raise NotFound("executor", f"no configured host is of executor {preferred_executor!r}", "configure one")
-        if requested_host and preferred_executor and hosts[requested_host].executor != preferred_executor:
-            raise InvalidInput(
-                "host",
-                f"{requested_host!r} runs {hosts[requested_host].executor!r}, not {preferred_executor!r}",
-                "ask for one of them",
-            )
-        if scheduled_at is not None and scheduled_at.tzinfo is None:
-            raise InvalidInput("scheduled_at", f"{scheduled_at!r} has no time zone", "give an aware time")
-
     def _worker(
         self,
         *,
@@ -431,9 +438,12 @@ class ContainerManager:
             secrets=self.secrets,
             settings=settings,
             clock=self.clock,
+            budgets=self.config.budgets,
+            policy=self.config.policy,
             only_hosts=only_hosts,
             only_jobs=only_jobs,
             impatient=impatient,
+            rules=self.config.rules,
             on_progress=on_progress,
         )
 
@@ -460,22 +470,6 @@ class ContainerManager:
         changes = Changes(self.store, self.clock, check)
         while self.get(job_id).needs_attention and self.clock.monotonic() < until:
             changes.wait(0.5)
-
-    def _write_unheld(self, before: Job, after: Job) -> bool:
-        """Write a job that no worker holds; False when one took it meanwhile."""
-        outcome = self.store.record_many([Record(job=after, expect=before.status)])[0]
-        if outcome != RecordOutcome.STORED:
-            return False
-        self._announce(after, before.status)
-        return True
-
-    def _announce(self, job: Job, previous: JobStatus | None) -> None:
-        try:
-            self.plugins.hook.container_manager_job_changed(job=job, previous=previous)
-        except Exception:  # a plugin's mistake must not undo what is stored
-            from container_manager_core.log import get_logger
-
-            get_logger().exception("plugin.hook_failed", job_id=str(job.id))
 
 
 def _fixed(hosts: Iterable[Host]) -> HostSource:

@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 
 from container_manager_core import lifecycle
+from container_manager_core.amounts import amount_text, rounded
+from container_manager_core.budgeting import Budgeting, settle
 from container_manager_core.clock import Clock
 from container_manager_core.config import WorkerSettings
 from container_manager_core.errors import ExecutorError, InvalidInput, TransientError
@@ -47,6 +49,7 @@ class Operations:
     Attributes:
         store, recorder: where jobs live, and what writes them.
         fleet: the hosts.
+        budgeting: what may be spent.
         secrets: gives the values of secrets.
         lease: the worker's claim.
         settings: how workers work.
@@ -57,6 +60,7 @@ class Operations:
     store: JobStore
     recorder: Recorder
     fleet: Fleet
+    budgeting: Budgeting
     secrets: SecretSource
     lease: Lease
     settings: WorkerSettings
@@ -141,7 +145,8 @@ class Operations:
             retryable=True,
             hint="look whether something else removes containers there",
         )
-        return self._ended(job, self._judge(job, _NOT_FOUND, Masker(())) or failure)
+        cost = self._cost(job, _execution(job).started_at, self.clock.now())
+        return self._ended(job, self._judge(job, _NOT_FOUND, Masker(())) or failure, {"cost": cost})
 
     def cancel(self, job: Job, reason: StopReason) -> Job:
         """Stop the running attempt: the intent is stored first, then the platform is told.
@@ -156,6 +161,16 @@ class Operations:
         """Store that the attempt is to be stopped, if it is, before anything is asked of the platform."""
         stopping = lifecycle.stopping(job, reason) if reason is not None else job
         return job if stopping is job else self.recorder.record(job, stopping)
+
+    def extend(self, job: Job) -> Job:
+        """Hold more money back for an attempt that has used up what was; else store that it is to be stopped."""
+        execution, reservation = _execution(job), self.budgeting.extend(job)
+        if reservation is not None:
+            longer = attrs.evolve(execution, reserved=reservation.reserved, paid_seconds=reservation.paid_seconds)
+            stored = self.recorder.record(job, attrs.evolve(job, execution=longer), charges=reservation.charges)
+            if stored is not job:
+                return stored
+        return self.intend_stop(job, StopReason.COST)
 
     def cleanup(self, job: Job) -> Job:
         """Remove what the ended attempt left on its platform, store that, and give the lease back."""
@@ -222,15 +237,17 @@ class Operations:
             "started_at": started,
             "finished_at": ended,
             "usage": harvest.usage,
-            "cost": harvest.cost if harvest.cost is not None else self._cost(execution.host, started, ended),
+            "cost": self._cost(job, started, ended, harvest.cost),
             "metadata": {**execution.metadata, **state.metadata},
             **facts,
         }
 
-    def _cost(self, host_name: str, started: datetime | None, ended: datetime) -> Decimal:
-        host = self.fleet.host(host_name)
-        seconds = Decimal(str((ended - started).total_seconds())) if started else Decimal(0)
-        return host.cost_per_job + host.cost_per_hour * max(seconds, Decimal(0)) / 3600
+    def _cost(self, job: Job, started: datetime | None, ended: datetime, of_platform: Decimal | None = None) -> Decimal:
+        """What an attempt has cost: by the host's own price, else as its platform says, else by its price list."""
+        host = self.fleet.host(_execution(job).host)
+        if of_platform is not None and not host.cost_per_hour:
+            return rounded(of_platform + host.cost_per_job)
+        return self.fleet.price(host.name, job.spec).cost((ended - started).total_seconds() if started else 0)
 
     def _judge(self, job: Job, state: ExecutionState, masker: Masker) -> Failure | None:
         """Why the attempt ended badly, or None when it did not."""
@@ -246,6 +263,11 @@ class Operations:
                 retryable=True,
                 hint="raise the timeout if that is its normal length",
             )
+        if reason is StopReason.MOVED:
+            wanted = self.store.get(job.id).requested_host
+            return Failure(kind=FailureKind.CANCELLED, message=f"it was moved to {wanted}", retryable=True)
+        if reason is StopReason.COST:
+            return _too_dear(job)
         if state.failure is not None:
             return attrs.evolve(state.failure, message=masker.mask_text(state.failure.message))
         if state.exit_code:
@@ -262,14 +284,16 @@ class Operations:
         facts = dict(facts or {})
         if job.status.is_live and _execution(job).execution_id is None:
             facts["cleaned"] = True
+        cost = facts.get("cost", Decimal(0))
         pause = self._pause(job, failure)
         if failure is not None and pause is not None:
             after = lifecycle.retried(job, failure, now + timedelta(seconds=pause), **facts)
         else:
             after = lifecycle.finished(job, lifecycle.status_of(failure), now, failure, **facts)
         if "cost" in facts:
-            after = attrs.evolve(after, actual_cost=(job.actual_cost or Decimal(0)) + facts["cost"])
-        after = self.recorder.record(job, after, logs=stored, release=not after.needs_attention)
+            after = attrs.evolve(after, actual_cost=(job.actual_cost or Decimal(0)) + cost)
+        charges = settle(_execution(job), cost)
+        after = self.recorder.record(job, after, logs=stored, charges=charges, release=not after.needs_attention)
         _log.info(
             "job.retried" if after.status is JobStatus.PENDING else "job.finished",
             job_id=str(job.id),
@@ -282,15 +306,31 @@ class Operations:
     def _pause(self, job: Job, failure: Failure | None) -> float | None:
         if failure is None or not job.status.is_live or job.cancel_requested_at is not None:
             return None
+        if _execution(job).stop_reason is StopReason.MOVED:
+            return 0.0
         if failure.kind is FailureKind.CANCELLED:
             return None
         past = self.store.executions(job.id) if job.attempt > 1 else ()
         failures = [
             execution.failure
             for execution in past
-            if execution.attempt < job.attempt and execution.created_at >= job.queued_at
+            if execution.attempt < job.attempt
+            and execution.created_at >= job.queued_at
+            and execution.stop_reason is not StopReason.MOVED
         ]
         return job.spec.retry.pause_before_next([*failures, failure])
+
+
+def _too_dear(job: Job) -> Failure:
+    execution, most = _execution(job), job.spec.max_cost
+    if most is not None and (not execution.accounts or (job.actual_cost or 0) + execution.reserved >= most):
+        message, hint = f"it has cost as much as it may: {amount_text(most)}", "raise its max_cost"
+    else:
+        message = (
+            f"it has cost the {amount_text(execution.reserved)} that were held back for it, and a budget is used up"
+        )
+        hint = "raise the budget, or wait for its next period"
+    return Failure(kind=FailureKind.BUDGET, message=message, hint=hint)
 
 
 def _execution(job: Job) -> Execution:

@@ -1,18 +1,24 @@
 """Taking on pending jobs: claiming what there is room for, and sending each to a host."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import attrs
 
 from container_manager_core import lifecycle
+from container_manager_core.amounts import amount_text
+from container_manager_core.budgeting import Budgeting
 from container_manager_core.clock import Clock
+from container_manager_core.compliance import Compliance
 from container_manager_core.config import WorkerSettings
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet
+from container_manager_core.host import Host
 from container_manager_core.job import Job, JobStatus, Route
 from container_manager_core.log import get_logger
+from container_manager_core.policy import Violation
 from container_manager_core.recorder import Recorder
 from container_manager_core.routing import Refusal, Router
 from container_manager_core.store.protocol import Claim, JobStore, Record, RecordOutcome
@@ -45,7 +51,7 @@ class Placement:
 
     Attributes:
         worker: its id.
-        store, recorder, fleet, router, settings, clock: what it works with.
+        store, recorder, fleet, router, budgeting, compliance, settings, clock: what it works with.
         only_hosts, only_jobs: the worker's restrictions.
         impatient: end a job as failed when no host answers, rather than wait for one.
     """
@@ -55,6 +61,8 @@ class Placement:
     recorder: Recorder
     fleet: Fleet
     router: Router
+    budgeting: Budgeting
+    compliance: Compliance
     settings: WorkerSettings
     clock: Clock
     only_hosts: frozenset[str] | None = None
@@ -70,21 +78,23 @@ class Placement:
         """
         if thorough:
             self.fleet.refresh()
-        live = self.store.live_by_host() if room > 0 else {}
-        places = self._free_places(live)
-        limit = max(0, room if thorough else min(room, sum(places.values())))
+        if room > 0:
+            self.router.refresh(self.store.live_by_host())
+        else:
+            self.router.hosts_changed()
+        limit = max(0, room if thorough else min(room, self.router.free_places(self.only_hosts)))
         claimed = self.store.claim(
             Claim(
                 worker=self.worker,
                 limit=limit,
-                avoid_hosts=frozenset() if thorough else frozenset(self.fleet.hosts) - frozenset(places),
+                avoid_hosts=frozenset() if thorough else self.router.closed_hosts(self.only_hosts),
                 only_hosts=self.only_hosts,
                 only_jobs=self.only_jobs,
-                known_hosts=frozenset(self.fleet.hosts),
+                known_hosts=self.router.host_names,
                 pending=limit > 0,
             )
         )
-        return self._sort_out(claimed, live)
+        return self._sort_out(claimed)
 
     def take_back(self, known: Callable[[UUID], bool]) -> TakenOn:
         """Take on what the store says that this worker holds, but the worker does not know of.
@@ -95,10 +105,11 @@ class Placement:
             known: whether the worker has a job in its hands.
         """
         unknown = [job for job in self.store.leased(self.worker) if not known(job.id)]
-        return self._sort_out(unknown, self.store.live_by_host())
+        self.router.refresh(self.store.live_by_host())
+        return self._sort_out(unknown)
 
-    def _sort_out(self, claimed: Sequence[Job], live: Mapping[str, int]) -> TakenOn:
-        stored = self._place([job for job in claimed if not job.needs_attention], live)
+    def _sort_out(self, claimed: Sequence[Job]) -> TakenOn:
+        stored = self._place([job for job in claimed if not job.needs_attention])
         return TakenOn(
             placed=[job for job in stored if job.status is JobStatus.LAUNCHING],
             adopted=[job for job in claimed if job.needs_attention],
@@ -110,50 +121,68 @@ class Placement:
     def _wait(self) -> float:
         return min(LONGEST_WAIT_SECONDS, self.settings.poll_interval_seconds)
 
-    def _free_places(self, live: Mapping[str, int]) -> dict[str, int]:
-        free = {
-            host.name: host.max_concurrent_jobs - live.get(host.name, 0)
-            for host in self.fleet.hosts.values()
-            if host.active
-            and self.fleet.state(host.name).usable
-            and (self.only_hosts is None or host.name in self.only_hosts)
-        }
-        return {name: places for name, places in free.items() if places > 0}
-
-    def _place(self, jobs: Sequence[Job], live: Mapping[str, int]) -> list[Job]:
+    def _place(self, jobs: Sequence[Job]) -> list[Job]:
         """Decide and store for all at once; those that find their host full after all try the next one."""
-        counts, full = dict(live), frozenset[str]()
+        full = frozenset[str]()
         stored: list[Job] = []
         while jobs:
             now = self.clock.now()
-            records = [self._decide(job, counts, now, full) for job in jobs]
+            self.budgeting.look(jobs, now)
+            records = [self._decide(job, now, full) for job in jobs]
             outcomes = self.recorder.record_many(records)
             refused = []
             for job, record, outcome in zip(jobs, records, outcomes, strict=True):
+                if outcome != RecordOutcome.STORED and record.capacity is not None:
+                    self.router.give_back(record.job.host or "")
                 if outcome == RecordOutcome.NO_CAPACITY:
                     refused.append(job)
                     full |= {record.job.host or ""}
+                elif outcome == RecordOutcome.NO_BUDGET:
+                    refused.append(job)
                 elif outcome == RecordOutcome.STORED:
                     self._tell(job, record.job)
                     stored.append(record.job)
             jobs = refused
         return stored
 
-    def _decide(self, job: Job, counts: dict[str, int], now: datetime, full: frozenset[str]) -> Record:
+    def _decide(self, job: Job, now: datetime, full: frozenset[str]) -> Record:
         failure = _why_not_at_all(job, now)
         if failure is not None:
             return self._end(job, failure, now)
-        decision = self.router.choose(job, counts, now, full)
+        violation = self.compliance.violation(job)
+        if violation is not None:
+            return self._refuse(job, violation, now)
+        decision = self.router.decide(job, now, full)
         if isinstance(decision, Route):
-            host = self.fleet.host(decision.host)
-            counts[host.name] = counts.get(host.name, 0) + 1
-            after = lifecycle.launching(job, host, decision, now)
-            return Record(job=after, expect=job.status, capacity=host.max_concurrent_jobs)
+            return self._launch(job, self.fleet.host(decision.host or ""), decision, now)
         failure = self._failure_of(decision)
         if failure is not None:
-            return self._end(job, failure, now)
-        after = lifecycle.deferred(job, decision.reason, now + timedelta(seconds=self._wait))
+            return self._end(attrs.evolve(job, route=decision.route), failure, now)
+        return self._defer(job, decision.reason, now, decision.route)
+
+    def _refuse(self, job: Job, violation: Violation, now: datetime) -> Record:
+        """The policy, or the job's plugins, may have changed since the job was submitted."""
+        if violation.passing:
+            return self._defer(job, str(violation), now)
+        return self._end(job, Failure(kind=FailureKind.POLICY, message=str(violation)), now)
+
+    def _defer(self, job: Job, reason: str, now: datetime, route: Route | None = None) -> Record:
+        after = lifecycle.deferred(job, reason, now + timedelta(seconds=self._wait), route)
         return Record(job=after, expect=job.status, release=True)
+
+    def _launch(self, job: Job, host: Host, route: Route, now: datetime) -> Record:
+        reservation = self.budgeting.reserve(job, host, now)
+        after = lifecycle.launching(
+            job,
+            host,
+            route,
+            now,
+            reserved=reservation.reserved,
+            accounts=tuple(charge.account for charge in reservation.charges),
+            paid_seconds=reservation.paid_seconds,
+        )
+        after = attrs.evolve(after, estimated_cost=(job.actual_cost or Decimal(0)) + reservation.estimated)
+        return Record(job=after, expect=job.status, capacity=host.max_concurrent_jobs, charges=reservation.charges)
 
     def _end(self, job: Job, failure: Failure, now: datetime) -> Record:
         after = lifecycle.finished(job, lifecycle.status_of(failure), now, failure)
@@ -169,6 +198,8 @@ class Placement:
     def _tell(self, before: Job, after: Job) -> None:
         if before.status is not after.status:
             self.recorder.announce(after, before.status)
+            for budget, spent in self.budgeting.nearly_used(after):
+                self.recorder.warn(budget, spent, after)
         elif before.waiting != after.waiting:
             _log.info("job.waits", job_id=str(after.id), reason=after.waiting)
 
@@ -177,6 +208,13 @@ def _why_not_at_all(job: Job, now: datetime) -> Failure | None:
     """Why a pending job is not to be started any more."""
     if job.cancel_requested_at is not None:
         return Failure(kind=FailureKind.CANCELLED, message="somebody asked for it to be stopped")
+    if job.spec.max_cost and job.actual_cost is not None and job.actual_cost >= job.spec.max_cost:
+        spent, most = amount_text(job.actual_cost), amount_text(job.spec.max_cost)
+        return Failure(
+            kind=FailureKind.BUDGET,
+            message=f"its attempts have cost {spent}, and it may cost {most}",
+            hint="raise its max_cost",
+        )
     if job.queue_deadline is None or now < job.queue_deadline:
         return None
     return Failure(

@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Sequence
+from decimal import Decimal
 
+from container_manager_core.amounts import amount_text
+from container_manager_core.costs.budget import Budget
 from container_manager_core.errors import LeaseLost, StoreUnavailable
 from container_manager_core.job import Job, JobStatus
 from container_manager_core.log import get_logger
 from container_manager_core.plugins import Plugins
-from container_manager_core.store.protocol import JobStore, Record, RecordOutcome, StoredLog
+from container_manager_core.store.protocol import Charge, JobStore, Record, RecordOutcome, StoredLog
 
 _log = get_logger()
 
@@ -43,15 +46,29 @@ class Recorder:
         self._queueing = threading.Lock()
         self._writing = threading.Lock()
 
-    def record(self, before: Job, after: Job, *, logs: Sequence[StoredLog] = (), release: bool = False) -> Job:
+    def record(
+        self,
+        before: Job,
+        after: Job,
+        *,
+        logs: Sequence[StoredLog] = (),
+        charges: Sequence[Charge] = (),
+        release: bool = False,
+    ) -> Job:
         """Store a job's next state durably, waiting for the store as long as it takes.
+
+        Returns:
+            The job as it is stored: ``before`` when an account would hold more than its cap.
 
         Raises:
             LeaseLost: the job has passed to another worker; nothing was written.
             StoreUnavailable: the store cannot be written and the process is about to end.
         """
-        record = Record(job=after, expect=before.status, logs=tuple(logs), release=release)
-        if self._patiently(record) != RecordOutcome.STORED:
+        record = Record(job=after, expect=before.status, logs=tuple(logs), charges=tuple(charges), release=release)
+        outcome = self._patiently(record)
+        if outcome == RecordOutcome.NO_BUDGET:
+            return before
+        if outcome != RecordOutcome.STORED:
             raise LeaseLost(after.id, after.worker)
         if before.status is not after.status:
             self.announce(after, before.status)
@@ -67,6 +84,14 @@ class Recorder:
             self._plugins.hook.container_manager_job_changed(job=job, previous=previous)
         except Exception:  # a plugin's mistake must not stop the job
             _log.exception("plugin.hook_failed", hook="container_manager_job_changed", job_id=str(job.id))
+
+    def warn(self, budget: Budget, spent: Decimal, job: Job) -> None:
+        """Tell the hooks of a budget that is nearly used."""
+        _log.warning("budget.nearly_used", budget=str(budget), spent=amount_text(spent), job_id=str(job.id))
+        try:
+            self._plugins.hook.container_manager_budget_warning(budget=budget, spent=spent, job=job)
+        except Exception:  # a plugin's mistake must not stop the job
+            _log.exception("plugin.hook_failed", hook="container_manager_budget_warning", job_id=str(job.id))
 
     def _patiently(self, record: Record) -> str:
         pause = FIRST_PAUSE_SECONDS

@@ -7,11 +7,14 @@ import attrs
 
 from container_manager_core.errors import InvalidInput
 from container_manager_core.failure import INFRASTRUCTURE, Failure, FailureKind
-from container_manager_core.validation import require_integer, require_number
+from container_manager_core.freezing import frozen_sequence
+from container_manager_core.validation import require_given, require_integer, require_member, require_number
 
 
 def _kinds(given: Iterable[FailureKind | str]) -> frozenset[FailureKind]:
-    return frozenset(FailureKind(kind) for kind in given)
+    return frozenset(
+        require_member("retry.retry_on", kind, FailureKind) for kind in frozen_sequence(given, "retry.retry_on")
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +44,14 @@ class RetryPolicy:
     jitter: float = 0.1
 
     def __attrs_post_init__(self) -> None:
+        for place in (
+            "max_attempts",
+            "max_infrastructure_attempts",
+            "backoff_seconds",
+            "max_backoff_seconds",
+            "jitter",
+        ):
+            require_given(f"retry.{place}", getattr(self, place))
         require_integer("retry.max_attempts", self.max_attempts, 1, 1000, "attempts")
         require_integer("retry.max_infrastructure_attempts", self.max_infrastructure_attempts, 0, 1000, "attempts")
         require_number("retry.backoff_seconds", self.backoff_seconds, 0, 86400, "seconds")

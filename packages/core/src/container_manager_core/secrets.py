@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from container_manager_core.errors import ConfigurationError, InvalidInput
+from container_manager_core.keys import KeyFile
 
 MASK = b"***"
 KEY_VARIABLE = "CONTAINER_MANAGER_SECRET_KEY"
@@ -61,13 +62,19 @@ class Vault:
 
     Args:
         keys: Fernet keys, newest first: the first seals, all open, so that keys can rotate.
+        keys_now: gives the keys again, for a secret that none of those known opens.
     """
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], keys_now: Callable[[], Iterable[str]] | None = None) -> None:
+        self._keys_now = keys_now
+        self._take(keys)
+
+    def _take(self, keys: Iterable[str]) -> None:
         from cryptography.fernet import Fernet, MultiFernet
 
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
+            each = [Fernet(key) for key in keys]
+            self._newest, self._fernet = each[:1], MultiFernet(each)
         except ValueError as error:
             raise ConfigurationError(
                 KEY_VARIABLE, "it holds no usable key", "use 32 random bytes in URL-safe base64, commas between keys"
@@ -83,7 +90,8 @@ class Vault:
         given = environment.get(KEY_VARIABLE, "")
         if given:
             return cls(key.strip() for key in given.split(","))
-        return cls(_key_of(key_file).split())
+        file = KeyFile(key_file)
+        return cls(file.keys(), file.keys)
 
     def seal(self, secret: Secret) -> Secret:
         """The same secret, fit to be stored."""
@@ -91,42 +99,45 @@ class Vault:
             return secret
         return Secret(SecretForm.SEALED, self._fernet.encrypt(secret.text.encode()).decode())
 
-    def open_sealed(self, secret: Secret) -> str:
+    def open_sealed(self, secret: Secret, place: str = "secret") -> str:
         """The value of a sealed secret.
+
+        Raises:
+            ConfigurationError: it was sealed with a key that is not among ours.
+        """
+        return self._open(secret, place).decode()
+
+    def reseal(self, secret: Secret, place: str = "secret") -> Secret:
+        """The same secret, sealed with the newest key; as it is when it is already, or is not sealed.
 
         Raises:
             ConfigurationError: it was sealed with a key that is not among ours.
         """
         from cryptography.fernet import InvalidToken
 
+        if secret.form is not SecretForm.SEALED:
+            return secret
         try:
-            return self._fernet.decrypt(secret.text.encode()).decode()
+            self._newest[0].decrypt(secret.text.encode())
+        except InvalidToken:
+            return self.seal(Secret(SecretForm.CLEAR, self._open(secret, place).decode()))
+        return secret
+
+    def _open(self, secret: Secret, place: str) -> bytes:
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet.decrypt(secret.text.encode())
+        except InvalidToken:
+            pass
+        if self._keys_now is not None:
+            self._take(self._keys_now())
+        try:
+            return self._fernet.decrypt(secret.text.encode())
         except InvalidToken as error:
             raise ConfigurationError(
-                "secret", "it was sealed with another key", f"put that key into {KEY_VARIABLE} as well"
+                place, "it was sealed with another key", f"put that key into {KEY_VARIABLE} or the key file as well"
             ) from error
-
-
-def _key_of(key_file: Path) -> str:
-    from cryptography.fernet import Fernet
-
-    try:
-        key_file.parent.mkdir(parents=True, exist_ok=True)
-        draft = key_file.with_name(f"{key_file.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Fernet.generate_key())
-        try:
-            os.link(draft, key_file)  # appears whole or not at all, and never replaces a key
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-        return key_file.read_text()
-    except OSError as error:
-        raise ConfigurationError(
-            str(key_file), f"the key for secrets cannot be kept here ({error.strerror})", f"or set {KEY_VARIABLE}"
-        ) from error
 
 
 def environment_resolver(name: str) -> str:
@@ -185,7 +196,7 @@ class SecretSource:
         if secret.form is SecretForm.CLEAR:
             return secret.text
         if secret.form is SecretForm.SEALED:
-            return self._vault().open_sealed(secret)
+            return self._vault().open_sealed(secret, place)
         resolver, name = self._resolver(secret, place)
         return resolver(name)
 

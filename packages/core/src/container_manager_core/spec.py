@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 import attrs
 
+from container_manager_core.amounts import amount
 from container_manager_core.attachments import Mount, Port
 from container_manager_core.command import parse_command
 from container_manager_core.environment import validate_environment
@@ -15,7 +17,15 @@ from container_manager_core.freezing import frozen_mapping, frozen_sequence
 from container_manager_core.resources import Resources
 from container_manager_core.retry import RetryPolicy
 from container_manager_core.secrets import Secret
-from container_manager_core.validation import require_boolean, require_integer, require_number, require_text
+from container_manager_core.validation import (
+    require_boolean,
+    require_each,
+    require_given,
+    require_instance,
+    require_integer,
+    require_number,
+    require_text,
+)
 
 _IMAGE = re.compile(
     r"(?:(?:\[[0-9A-Fa-f:]+\]|localhost|(?=[^/]*[.:])[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]+)?/)?"
@@ -42,14 +52,18 @@ def _environment(variables: Mapping[str, str]) -> Mapping[str, str]:
     return frozen_mapping(validate_environment(variables))
 
 
-def _pull_policy(word: PullPolicy | str) -> PullPolicy:
-    if word not in list(PullPolicy):
+def _pull_policy(word: Any) -> PullPolicy:
+    if not isinstance(word, str) or word not in list(PullPolicy):
         raise InvalidInput("pull", f"{word!r} is no pull policy", "use 'missing', 'always' or 'never'")
     return PullPolicy(word)
 
 
+def _max_cost(value: Any) -> Decimal:
+    return amount("max_cost", value)
+
+
 def _labels(labels: Mapping[Any, Any]) -> Mapping[str, str]:
-    for name, value in labels.items():
+    for name, value in frozen_mapping(labels, "labels").items():
         if not isinstance(name, str) or not _LABEL_NAME.fullmatch(name):
             raise InvalidInput(
                 f"labels[{name!r}]",
@@ -63,9 +77,32 @@ def _labels(labels: Mapping[Any, Any]) -> Mapping[str, str]:
     return frozen_mapping(labels)
 
 
-def _secrets(secrets: Mapping[str, Secret | str]) -> Mapping[str, Secret]:
+def _secrets(secrets: Any) -> Mapping[str, Secret]:
+    if not isinstance(secrets, Mapping):
+        # Not shown: it may be a secret.
+        raise InvalidInput("secrets", "what is given is no mapping of names to secrets", "give a dict")
     validate_environment(dict.fromkeys(secrets, ""), "secrets")
     return frozen_mapping({name: Secret.parse(value, f"secrets[{name!r}]") for name, value in secrets.items()})
+
+
+def _mounts(given: Iterable[Mount]) -> tuple[Mount, ...]:
+    return frozen_sequence(given, "mounts")
+
+
+def _networks(given: Iterable[str]) -> tuple[str, ...]:
+    return frozen_sequence(given, "networks")
+
+
+def _ports(given: Iterable[Port]) -> tuple[Port, ...]:
+    return frozen_sequence(given, "ports")
+
+
+def _drop_capabilities(given: Iterable[str]) -> tuple[str, ...]:
+    return frozen_sequence(given, "drop_capabilities")
+
+
+def _add_capabilities(given: Iterable[str]) -> tuple[str, ...]:
+    return frozen_sequence(given, "add_capabilities")
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +119,9 @@ class ContainerSpec:
             value itself.
         resources: limits.
         timeout_seconds: longest time the command may run; None means no limit.
+        expected_seconds: how long the command usually runs, for estimates; its timeout when left out.
+        max_cost: most that the job may cost over all its attempts; it is stopped when it gets there. Needs a
+            host with a price.
         queue_timeout_seconds: longest time the job may wait for its first start.
         launch_timeout_seconds: longest time from the launch call to running, image pull included.
         stop_grace_seconds: time between the polite stop and the kill.
@@ -111,19 +151,21 @@ class ContainerSpec:
     secrets: Mapping[str, Secret] = attrs.field(factory=dict, converter=_secrets)
     resources: Resources = attrs.field(factory=Resources)
     timeout_seconds: float | None = None
+    expected_seconds: float | None = None
+    max_cost: Decimal | None = attrs.field(default=None, converter=attrs.converters.optional(_max_cost))
     queue_timeout_seconds: float | None = None
     launch_timeout_seconds: float | None = None
     stop_grace_seconds: float = 10.0
-    mounts: tuple[Mount, ...] = attrs.field(default=(), converter=frozen_sequence)
-    networks: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
-    ports: tuple[Port, ...] = attrs.field(default=(), converter=frozen_sequence)
+    mounts: tuple[Mount, ...] = attrs.field(default=(), converter=_mounts)
+    networks: tuple[str, ...] = attrs.field(default=(), converter=_networks)
+    ports: tuple[Port, ...] = attrs.field(default=(), converter=_ports)
     user: str | None = None
     working_directory: str | None = None
     hostname: str | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict, converter=_labels)
     read_only_root: bool = False
-    drop_capabilities: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
-    add_capabilities: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
+    drop_capabilities: tuple[str, ...] = attrs.field(default=(), converter=_drop_capabilities)
+    add_capabilities: tuple[str, ...] = attrs.field(default=(), converter=_add_capabilities)
     allow_new_privileges: bool = False
     privileged: bool = False
     init: bool = False
@@ -144,11 +186,18 @@ class ContainerSpec:
         if both:
             name = sorted(both)[0]
             raise InvalidInput(f"secrets[{name!r}]", f"{name!r} is in the environment in clear too", "give it once")
+        require_instance("resources", self.resources, Resources)
+        require_instance("retry", self.retry, RetryPolicy)
+        for place, kind in (("mounts", Mount), ("ports", Port), ("drop_capabilities", str), ("add_capabilities", str)):
+            require_each(place, getattr(self, place), kind)
         week = 7 * 86400
         require_number("timeout_seconds", self.timeout_seconds, 0.001, 366 * 86400, "seconds")
+        require_number("expected_seconds", self.expected_seconds, 0.001, 366 * 86400, "seconds")
         require_number("queue_timeout_seconds", self.queue_timeout_seconds, 0.001, 366 * 86400, "seconds")
         require_number("launch_timeout_seconds", self.launch_timeout_seconds, 0.001, week, "seconds")
         require_number("stop_grace_seconds", self.stop_grace_seconds, 0, 86400, "seconds")
+        require_given("stop_grace_seconds", self.stop_grace_seconds)
+        require_given("max_output_bytes", self.max_output_bytes)
         require_integer("max_output_bytes", self.max_output_bytes, 1024, 1 << 40, "bytes")
         for place in ("read_only_root", "allow_new_privileges", "privileged", "init"):
             require_boolean(place, getattr(self, place))

@@ -95,7 +95,10 @@ def _table_hook(cls: Any, converter: Any) -> Any:
     return hook
 
 
-def _scalar(value: Any, cls: type) -> Any:
+def _scalar(value: Any, cls: Any) -> Any:
+    if issubclass(cls, Enum):
+        # An enumeration of words is found by the hook for strings first.
+        return _member(value, cls)
     accepted: dict[type, tuple[type, ...]] = {
         float: (int, float),
         Path: (str, Path),

@@ -118,7 +118,7 @@ class Worker:
             _log.warning("store.unavailable", error=str(error), worker=self.id)
         self._watch.pass_by(self._consult_soon)
         for held in self._hand.overdue():
-            held.stop = held.stop or StopReason.TIMEOUT
+            held.note_deadline(self._clock.now())
         self._start_steps()
 
     @property
@@ -163,6 +163,8 @@ class Worker:
             held.watched = held.job.id in signals.watched
             if held.job.id in signals.cancel:
                 held.stop = held.stop or StopReason.CANCELLED
+            elif held.job.id in signals.move:
+                held.stop = held.stop or StopReason.MOVED
 
     def _take_on(self, thorough: bool) -> None:
         if self._unsure:
@@ -237,6 +239,7 @@ class Worker:
         plain: dict[Step, Callable[[Job], Job]] = {
             Step.LAUNCH: operations.launch,
             Step.REFRESH: operations.refresh,
+            Step.EXTEND: operations.extend,
             Step.HARVEST: operations.harvest,
             Step.LOSE: operations.lose,
             Step.CLEANUP: operations.cleanup,
@@ -250,10 +253,10 @@ class Worker:
         held.note_performed(step, before, error, self._clock.monotonic())
         if isinstance(error, ExecutorError):
             self._fleet.note_failure(held.host, str(error))
-        if job.status is not before.status:
+        if job.status is not before.status or step is Step.EXTEND:
             self._hand.note_move(held)
-            if job.status is JobStatus.PENDING and job.not_before is not None:
-                self._consult_soon(max(0.0, (job.not_before - self._clock.now()).total_seconds()))
+        if job.status is not before.status and job.status is JobStatus.PENDING and job.not_before is not None:
+            self._consult_soon(max(0.0, (job.not_before - self._clock.now()).total_seconds()))
 
     def _is_done(self, drain: bool) -> bool:
         if not drain:

@@ -21,6 +21,7 @@ from container_manager_core.errors import InvalidInput, PermanentError, Transien
 from container_manager_core.failure import FailureKind
 from container_manager_core.secrets import CORE_RESOLVERS, Secret, SecretSource, Vault
 from container_manager_docker.options import DockerOptions, RegistryCredentials
+from container_manager_docker.translation.answers import understood
 from container_manager_docker.translation.connections import (
     CONNECTION_ERRORS,
     STREAM_ERRORS,
@@ -178,7 +179,8 @@ class Engine:
             client.mount(client.base_url, HTTPAdapter(pool_maxsize=_POOL_SIZE))
         answer = client.get(f"{client.base_url}/version", timeout=min(options.timeout, _CONNECT_SECONDS))
         answer.raise_for_status()
-        return _Connection(client, f"{client.base_url}/v{answer.json()['ApiVersion']}")
+        with understood(self.address):
+            return _Connection(client, f"{client.base_url}/v{answer.json()['ApiVersion']}")
 
 
 def message_of(answer: requests.Response) -> str:

@@ -13,6 +13,7 @@ import requests
 from container_manager_core.errors import TransientError
 from container_manager_core.executor import ExecutionEvent
 from container_manager_docker.client import Engine, lines
+from container_manager_docker.translation.answers import understood
 from container_manager_docker.translation.configuration import INSTALLATION_LABEL
 from container_manager_docker.translation.connections import STREAM_ERRORS, unreachable
 
@@ -56,7 +57,9 @@ def watch(
                 continue
             if isinstance(item, TransientError):
                 raise item
-            yield from _events(item, on_stop_signal)
+            with understood(engine.address):
+                found = list(_events(item, on_stop_signal))
+            yield from found
     finally:
         _cut(answer)
 

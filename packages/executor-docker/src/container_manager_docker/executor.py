@@ -4,7 +4,7 @@ import json
 import math
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,7 @@ from container_manager_docker.launching import Launcher
 from container_manager_docker.options import DockerOptions
 from container_manager_docker.plugin import CAPABILITIES
 from container_manager_docker.recent import Recent
+from container_manager_docker.translation.answers import understood
 from container_manager_docker.translation.configuration import INSTALLATION_LABEL, plan
 from container_manager_docker.translation.refusals import masked
 from container_manager_docker.translation.states import (
@@ -81,7 +82,8 @@ class DockerExecutor(ContainerExecutor):
 
     def launch_job(self, job: ExecutionRequest) -> Launch:
         try:
-            launch = self._launcher.launch(job)
+            with understood(self._engine.address, may_have_started=True):
+                launch = self._launcher.launch(job)
         except ExecutorError as error:
             raise masked(error, job.secrets.values()) from None
         self._sampler.look(launch.execution_id)
@@ -92,18 +94,21 @@ class DockerExecutor(ContainerExecutor):
 
         `launch_job` replaces such a one, so that nobody waits for it.
         """
-        container = self._inspect(job.name)
-        if container is None or not was_started(container):
-            return None
-        ours = is_ours(container, job.installation_id, job.job_id, job.attempt)
-        return str(container["Id"]) if ours else None
+        with self._understood():
+            container = self._inspect(job.name)
+            if container is None or not was_started(container):
+                return None
+            ours = is_ours(container, job.installation_id, job.job_id, job.attempt)
+            return str(container["Id"]) if ours else None
 
     def check_status(self, execution_id: str) -> ExecutionState:
-        container = self._inspect(execution_id) if is_container_id(execution_id) else None
-        return NOT_FOUND if container is None else self._state(container)
+        with self._understood():
+            container = self._inspect(execution_id) if is_container_id(execution_id) else None
+            return NOT_FOUND if container is None else self._state(container)
 
     def check_statuses(self, execution_ids: Sequence[str]) -> Mapping[str, ExecutionState]:
-        listed = {container["Id"]: listed_state(container) for container in self._list()}
+        with self._understood():
+            listed = {container["Id"]: listed_state(container) for container in self._list()}
         return {execution_id: listed.get(execution_id, NOT_FOUND) for execution_id in execution_ids}
 
     def read_logs(self, execution_id: str, cursor: str = "", *, limit: int = _PAGE_BYTES) -> LogPage:
@@ -159,9 +164,7 @@ class DockerExecutor(ContainerExecutor):
     def check_health(self) -> Health:
         began = self._context.clock.monotonic()
         try:
-            answer = self._engine.call(
-                "GET", "/version", action="tell its version", timeout=min(self._options.timeout, _HEALTH_SECONDS)
-            )
+            version = self._version()
         except ExecutorError as error:
             return Health(
                 ok=False,
@@ -169,19 +172,18 @@ class DockerExecutor(ContainerExecutor):
                 message=error.message,
                 hint=error.hint or f"check the host {self._context.host!r}",
             )
-        version = answer.json()
         return Health(
             ok=True,
             latency_seconds=self._context.clock.monotonic() - began,
-            message=f"engine {version.get('Version')}, API {version.get('ApiVersion')}, "
-            f"{version.get('Os')}/{version.get('Arch')} at {self._engine.address}",
+            message=f"{version} at {self._engine.address}",
         )
 
     def plan(self, spec: ContainerSpec) -> Plan:
         return plan(spec)
 
     def list_owned(self) -> Sequence[OwnedExecution]:
-        return [owned_execution(container) for container in self._list()]
+        with self._understood():
+            return [owned_execution(container) for container in self._list()]
 
     def events(self, stopped: threading.Event) -> Iterator[ExecutionEvent]:
         return events.watch(self._engine, self._context.installation_id, stopped, self._note_stop)
@@ -189,6 +191,18 @@ class DockerExecutor(ContainerExecutor):
     def close(self) -> None:
         self._sampler.close()
         self._engine.close()
+
+    def _understood(self) -> AbstractContextManager[None]:
+        return understood(self._engine.address)
+
+    def _version(self) -> str:
+        with self._understood():
+            version = self._engine.call(
+                "GET", "/version", action="tell its version", timeout=min(self._options.timeout, _HEALTH_SECONDS)
+            ).json()
+            return (
+                f"engine {version['Version']}, API {version['ApiVersion']}, {version.get('Os')}/{version.get('Arch')}"
+            )
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
         answer = self._engine.call(
@@ -280,4 +294,5 @@ class DockerExecutor(ContainerExecutor):
             accept=(404, 409),
         )
         if answer.status_code < 400:
-            self._sampler.add(execution_id, from_statistics(answer.json()))
+            with self._understood():
+                self._sampler.add(execution_id, from_statistics(answer.json()))

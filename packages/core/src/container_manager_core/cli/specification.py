@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,8 @@ _PLACES = {
     "secrets": "--secret",
     "labels": "--label",
     "timeout_seconds": "--timeout",
+    "expected_seconds": "--expected",
+    "max_cost": "--max-cost",
     "queue_timeout_seconds": "--queue-timeout",
     "stop_grace_seconds": "--grace",
     "max_output_bytes": "--max-output",
@@ -57,7 +60,9 @@ _Many = list[str]
 class JobOptions:
     """The arguments of `run` and `submit`, as they were typed. Each field is an argument of its own."""
 
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image to run, for example alpine:3.20.")]
+    image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="The image to run, for example alpine:3.20.")] = (
+        None
+    )
     command: Annotated[
         _Many | None,
         typer.Argument(metavar="COMMAND", help="The words of the command, after '--'; the image's own when left out."),
@@ -84,6 +89,12 @@ class JobOptions:
     ] = None
     timeout: Annotated[
         float | None, _option("--timeout", metavar="S", help="Stop the command after so many seconds.")
+    ] = None
+    expected: Annotated[
+        float | None, _option("--expected", metavar="S", help="How long it usually takes, for estimates of its cost.")
+    ] = None
+    max_cost: Annotated[
+        str | None, _option("--max-cost", metavar="AMOUNT", help="Stop the command when it has cost so much.")
     ] = None
     queue_timeout: Annotated[
         float | None, _option("--queue-timeout", metavar="S", help="Give up when not started after so many seconds.")
@@ -144,8 +155,12 @@ class JobOptions:
         return {"name": self.name, "priority": self.priority, "host": self.host, "executor": self.executor}
 
     def _spec(self) -> ContainerSpec:
+        if self.image is None:
+            raise InvalidInput("IMAGE", "it is missing", "name the image to run")
         given: dict[str, Any] = {
             "timeout_seconds": self.timeout,
+            "expected_seconds": self.expected,
+            "max_cost": self.max_cost,
             "queue_timeout_seconds": self.queue_timeout,
             "stop_grace_seconds": self.grace,
             "max_output_bytes": self.max_output,
@@ -210,7 +225,11 @@ def at_option(error: InvalidInput) -> InvalidInput:
     """The same error, its place being the option that was typed."""
     name, bracket, rest = error.place.partition("[")
     option = _PLACES.get(name)
-    return type(error)(f"{option}{bracket}{rest}", error.problem, error.remedy) if option else error
+    if option is None:
+        return error
+    moved = copy(error)
+    moved.place = f"{option}{bracket}{rest}"
+    return moved
 
 
 def _variables_of(path: Path) -> Mapping[str, str]:

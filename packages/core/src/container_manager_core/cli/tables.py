@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from container_manager_core.amounts import amount_text
+from container_manager_core.costs.sums import CostSum
 from container_manager_core.facts import Facts
 from container_manager_core.job import Execution, Job, JobStatus, Usage
 
@@ -55,6 +58,26 @@ def print_hosts(hosts: Sequence[Facts]) -> None:
     console.print(_table(console, titles, rows))
 
 
+def print_costs(by: Sequence[str], sums: Sequence[CostSum]) -> None:
+    """Print a table of sums, and their total."""
+    if not sums:
+        print("no costs; hosts have no price, or nothing was run then")
+        return
+    titles = [*(group.upper() for group in by), "JOBS", "ATTEMPTS", "COST"]
+    rows = [
+        [*(Text(key or "-") for key in each.keys), *map(Text, (str(each.jobs), str(each.attempts))), _money(each.cost)]
+        for each in sums
+    ]
+    total = [Text("total"), *(Text("") for _ in by[1:]), Text(""), Text(str(sum(each.attempts for each in sums)))]
+    rows.append([*total, _money(sum(each.cost for each in sums))])
+    console = _console()
+    console.print(_table(console, titles, rows))
+
+
+def _money(amount: Decimal | int) -> Text:
+    return Text(amount_text(Decimal(amount)))
+
+
 def print_job(job: Job, attempts: Sequence[Execution]) -> None:
     """Print the page of one job."""
     console = _console()
@@ -67,6 +90,12 @@ def print_job(job: Job, attempts: Sequence[Execution]) -> None:
     if attempts:
         console.print()
         console.print(_table(console, _ATTEMPT_TITLES, [_attempt_cells(attempt) for attempt in attempts]))
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+    """Print a table; its last column gives way where there is too little room."""
+    console = _console()
+    console.print(_table(console, titles, rows))
 
 
 def duration_text(seconds: float) -> str:
@@ -119,7 +148,9 @@ def _page(job: Job, attempts: int) -> list[tuple[str, str | Text]]:
         ("took", _took(job.started_at, job.finished_at)),
         ("usage", _usage(execution.usage if execution else None)),
         ("limits", ", ".join(_limits(job))),
-        ("cost", str(job.actual_cost) if job.actual_cost else ""),
+        ("cost", amount_text(job.actual_cost) if job.actual_cost else ""),
+        ("estimate", amount_text(job.estimated_cost) if job.estimated_cost else ""),
+        ("most", amount_text(job.spec.max_cost) if job.spec.max_cost is not None else ""),
         ("variables", ", ".join([*spec.environment, *(f"{name} (secret)" for name in spec.secrets)])),
         ("labels", ", ".join(f"{name}={value}" for name, value in spec.labels.items())),
         ("submitted by", job.created_by),

@@ -8,14 +8,19 @@ from uuid import UUID
 
 import attrs
 
-from container_manager_core.costs.amount import rounded
+from container_manager_core.amounts import rounded
 from container_manager_core.errors import InvalidInput
 from container_manager_core.freezing import frozen_sequence
 from container_manager_core.job import Execution, Job
+from container_manager_core.validation import require_each
 
 GROUPS = ("host", "executor", "user", "day", "month")
 LABEL = "label:"
 PERIOD_FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m"}
+
+
+def _by(given: Iterable[str]) -> tuple[str, ...]:
+    return frozen_sequence(given, "by")
 
 
 @attrs.frozen(kw_only=True)
@@ -28,13 +33,14 @@ class CostQuery:
         since, until: attempts launched from then on, and before then.
     """
 
-    by: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
+    by: tuple[str, ...] = attrs.field(default=(), converter=_by)
     since: datetime | None = None
     until: datetime | None = None
 
     def __attrs_post_init__(self) -> None:
+        require_each("by", self.by, str)
         for group in self.by:
-            if group not in GROUPS and str(group).removeprefix(LABEL) in ("", group):
+            if group not in GROUPS and group.removeprefix(LABEL) in ("", group):
                 known = ", ".join(GROUPS)
                 raise InvalidInput("by", f"{group!r} is nothing to sum up by", f"use {known} or label:<name>")
         for place in ("since", "until"):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from container_manager_core.costs.amount import rounded
+from container_manager_core.amounts import rounded
 from container_manager_core.costs.sums import CostQuery, CostSum
 from container_manager_core.executor import Stream
 from container_manager_core.freezing import frozen_sequence

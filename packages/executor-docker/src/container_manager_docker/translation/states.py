@@ -83,7 +83,7 @@ def state_of(container: Mapping[str, Any]) -> ExecutionState:
         finished_at = max(started_at, finished_at)  # the engine notes the start of a very short one after its end
     return ExecutionState(
         status=ExecutionStatus.EXITED,
-        exit_code=state["ExitCode"],
+        exit_code=_whole_number(state["ExitCode"]),
         failure=_out_of_memory(container) if state.get("OOMKilled") else None,
         started_at=started_at,
         finished_at=finished_at,
@@ -107,7 +107,7 @@ def owned_execution(container: Mapping[str, Any]) -> OwnedExecution:
     names = container.get("Names") or [""]
     created = container.get("Created")
     return OwnedExecution(
-        execution_id=container["Id"],
+        execution_id=str(container["Id"]),
         name=names[0].removeprefix("/"),
         job_id=_job_id(labels.get(JOB_LABEL, "")),
         attempt=int(text) if (text := labels.get(ATTEMPT_LABEL, "")).isdecimal() else None,
@@ -121,7 +121,7 @@ def metadata_of(container: Mapping[str, Any]) -> dict[str, Any]:
     settings = container.get("NetworkSettings") or {}
     return {
         "container_name": container["Name"].removeprefix("/"),
-        "container_id": container["Id"],
+        "container_id": str(container["Id"]),
         "network": ", ".join(settings.get("Networks") or {}),
         "volumes": [
             {
@@ -143,6 +143,12 @@ def image_digest(image: Mapping[str, Any]) -> str:
     """An inspected image's digest in its registry; its own id where it came from none."""
     digests = image.get("RepoDigests") or []
     return str(digests[0]).partition("@")[2] if digests else str(image["Id"])
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
 
 
 def _out_of_memory(container: Mapping[str, Any]) -> Failure:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from container_manager_core.costs.amount import from_millionths, millionths
+from container_manager_core.amounts import from_millionths, millionths
 from container_manager_core.costs.sums import LABEL, PERIOD_FORMATS, CostQuery, CostSum
 from container_manager_core.job import Job
 from container_manager_core.store.protocol import Charge

@@ -9,7 +9,7 @@ from container_manager_core import lifecycle
 from container_manager_core.clock import VirtualClock
 from container_manager_core.errors import InvalidInput
 from container_manager_core.secrets import Secret, SecretForm
-from container_manager_core.store.protocol import JobStore
+from container_manager_core.store.protocol import JobQuery, JobStore
 from container_manager_core.testing.store_kit import StoreKit, ids, seconds
 
 
@@ -54,6 +54,7 @@ class MovingCases(StoreKit):
         self.record(store, lifecycle.deferred(job, "no room", clock.now() + seconds(1)), release=True)
         deferred = store.get(job.id)
         assert (deferred.requested_host, deferred.host) == ("two", "two")
+        assert ids(store.list(JobQuery(host="two"))) == [job.id]
         clock.advance(2)
         (job,) = self.take(store)
         store.request_move([job.id], "three")

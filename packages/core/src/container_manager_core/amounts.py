@@ -18,7 +18,7 @@ def amount(place: str, value: Any) -> Decimal:
     """
     try:
         found = Decimal(str(value)) if isinstance(value, int | float | str | Decimal) else None
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):
         found = None
     if found is None or isinstance(value, bool) or not found.is_finite() or not 0 <= found <= LARGEST:
         raise InvalidInput(place, f"{value!r} is no amount of money", f"write a number from 0 to {LARGEST}")

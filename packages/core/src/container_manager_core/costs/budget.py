@@ -1,0 +1,92 @@
+"""Budgets: how much may be spent, on what, in which time."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from container_manager_core.amounts import amount, amount_text
+from container_manager_core.errors import InvalidInput
+from container_manager_core.host import Host
+from container_manager_core.job import Job
+from container_manager_core.validation import require_given, require_member, require_number, require_text
+
+EACH = "*"
+
+
+class Period(StrEnum):
+    """The time for which a budget is meant. Days and months are UTC."""
+
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+    def key(self, now: datetime) -> str:
+        """The name of the period that a moment belongs to."""
+        formats = {Period.DAY: "%Y-%m-%d", Period.MONTH: "%Y-%m"}
+        return now.astimezone(UTC).strftime(formats[self]) if self in formats else self.value
+
+
+def _cap(value: Any) -> Decimal:
+    return amount("cap", value)
+
+
+def _period(word: Any) -> Period:
+    return require_member("period", word, Period)
+
+
+@attrs.frozen(kw_only=True)
+class Budget:
+    """A cap on what jobs cost together. Without a host, label or user it is for all jobs.
+
+    An attempt belongs to the period in which it was launched.
+
+    Attributes:
+        cap: most that may be spent, in the currency all hosts share.
+        period: ``day``, ``month`` or ``total``.
+        host: only runs on this host; ``*`` gives every host a budget of its own.
+        label: only jobs with this ``name=value``; ``name=*`` gives every value a budget of its own.
+        user: only jobs of this user; ``*`` gives every user a budget of their own.
+        warn_at: share of the cap, 0 to 1, from which on the hook ``container_manager_budget_warning`` is called.
+    """
+
+    cap: Decimal = attrs.field(converter=_cap)
+    period: Period = attrs.field(default=Period.MONTH, converter=_period)
+    host: str | None = None
+    label: str | None = None
+    user: str | None = None
+    warn_at: float = 0.8
+
+    def __attrs_post_init__(self) -> None:
+        for place in ("host", "label", "user"):
+            if getattr(self, place) is not None:
+                require_text(place, getattr(self, place))
+        if self.label is not None and not all(self.label.partition("=")):
+            raise InvalidInput("label", f"{self.label!r} names no label", "write name=value, or name=*")
+        require_given("warn_at", self.warn_at)
+        require_number("warn_at", self.warn_at, 0, 1, "")
+
+    def __str__(self) -> str:
+        scope = [f"{kind} {value}" for kind in ("host", "label", "user") if (value := getattr(self, kind)) is not None]
+        time = "in total" if self.period is Period.TOTAL else f"a {self.period.value}"
+        return f"the budget of {amount_text(self.cap)} {time} for {' and '.join(scope) or 'everything'}"
+
+    def account(self, job: Job, host: Host, now: datetime) -> str | None:
+        """The account that a run of the job on the host is charged to; None when the budget does not concern it."""
+        label, _, value = (self.label or "").partition("=")
+        scopes = (
+            ("host", self.host, host.name),
+            (f"label:{label}", value or None, job.spec.labels.get(label)),
+            ("user", self.user, job.created_by),
+        )
+        words = [self.period.key(now)]
+        for name, wanted, found in scopes:
+            if wanted is None:
+                continue
+            if wanted not in (EACH, found):
+                return None
+            words.append(f"{name}={json.dumps(found)}")
+        return " ".join(words)
