@@ -7,7 +7,7 @@ from typing import Any
 
 from container_manager.store.rows import EXECUTIONS, JOBS, microseconds
 from container_manager.store.sql import places
-from container_manager_core.costs.amount import from_millionths, millionths
+from container_manager_core.amounts import from_millionths, millionths
 from container_manager_core.costs.sums import LABEL, CostQuery, CostSum
 from container_manager_core.serialising import spec_from_json
 from container_manager_core.store.protocol import Charge, Record

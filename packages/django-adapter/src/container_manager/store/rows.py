@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 
 from container_manager.conversion.times import as_stored
-from container_manager_core.costs.amount import millionths
+from container_manager_core.amounts import millionths
 from container_manager_core.job import Execution, Job, JobStatus
 from container_manager_core.serialising import from_json, spec_from_json, to_json
 from container_manager_core.store.facts import facts_from_json, facts_to_json
@@ -170,6 +170,7 @@ def added_columns(job: Job, spec: str) -> dict[str, Any]:
         "cancel_requested": microseconds(job.cancel_requested_at),
         "spec": spec,
         **changed_columns(job, worker=job.worker),
+        "host_name": job.host,
         "due_at": None if job.cancel_requested_at is not None else due_at(job),
     }
 
@@ -202,7 +203,10 @@ def fresh_columns(job: Job, spec: str) -> dict[str, Any]:
 
 
 def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
-    """Every column that a record writes, but `due_at` and the cancellation mark."""
+    """Every column that a record writes, but `due_at` and the cancellation mark.
+
+    A job without an attempt is on the host that it asks for, which a record does not know of.
+    """
     execution, failure, route = job.execution, job.failure, job.route
     identifier = text(execution.execution_id if execution else None)
     is_docker = job.executor in (None, "docker")
@@ -214,7 +218,7 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
         "failure_message": text(failure.message) if failure else "",
         "failure_hint": text(failure.hint) if failure else "",
         "waiting": text(job.waiting),
-        "host_name": job.host,
+        "host_name": execution.host if execution else None,
         "executor_type": (execution.executor if execution else "")[:50],
         "routing_reason": text(route.reason) if route else "",
         "container_id": identifier[:255] if is_docker else "",

@@ -71,7 +71,7 @@ class PlainWriter:
         assignments = [
             f"due_at = CASE WHEN {kept} IS NOT NULL THEN NULL ELSE {integer(self._connection.vendor)} END",
             f"cancel_requested = {kept}",
-            *(f"{name} = %s" for name in changes),
+            *(f"{name} = coalesce(%s, docker_host_id)" if name == "host_name" else f"{name} = %s" for name in changes),
         ]
         where, conditions = self._condition(record)
         self._cursor.execute(
@@ -164,7 +164,8 @@ def _write_statement() -> str:
     ended = f"job.status IN ({', '.join(repr(status) for status in _TERMINAL)})"
     kept = f"CASE WHEN given.status = 'pending' AND {ended} THEN NULL ELSE job.cancel_requested END"
     assignments = [
-        *(f"{name} = given.{name}" for name in changed),
+        *(f"{name} = given.{name}" for name in changed if name != "host_name"),
+        "host_name = coalesce(given.host_name, job.docker_host_id)",
         f"cancel_requested = {kept}",
         f"due_at = CASE WHEN {kept} IS NOT NULL THEN NULL ELSE given_due_at END",
     ]
