@@ -1,1 +1,54 @@
-"""Registers the executor."""
+"""Registers the Scaleway executor and its secrets; the SDK is imported when the first of either is used."""
+
+from collections.abc import Mapping, Sequence
+
+from container_manager_core.executor import Capability, ContainerExecutor, ExecutorContext, ExecutorType
+from container_manager_core.hookspecs import hookimpl
+from container_manager_core.secrets import SecretResolver
+from container_manager_scaleway.costs import price_per_hour
+from container_manager_scaleway.options import ScalewayOptions
+from container_manager_scaleway.secret_references import RESOLVER
+
+CAPABILITIES = frozenset(
+    {
+        Capability.LIVE_LOGS,
+        Capability.MEMORY_LIMIT,
+        Capability.CPU_LIMIT,
+        Capability.IMAGES,
+        Capability.ISOLATION,
+        Capability.PLATFORM_TIMEOUT,
+    }
+)
+
+
+def _executor(options: ScalewayOptions, context: ExecutorContext) -> ContainerExecutor:
+    from container_manager_scaleway.executor import ScalewayExecutor
+
+    return ScalewayExecutor(options, context)
+
+
+def _secret(name: str) -> str:
+    from container_manager_scaleway.secret_manager import access_secret
+
+    return access_secret(name)
+
+
+@hookimpl
+def container_manager_executors() -> Sequence[ExecutorType]:
+    """The executor type ``scaleway``."""
+    return [
+        ExecutorType(
+            name="scaleway",
+            title="Scaleway Serverless Jobs",
+            options=ScalewayOptions,
+            capabilities=CAPABILITIES,
+            factory=_executor,
+            price=price_per_hour,
+        )
+    ]
+
+
+@hookimpl
+def container_manager_secret_resolvers() -> Mapping[str, SecretResolver]:
+    """``secret://scaleway-secretmanager/...``, for jobs that run elsewhere, and for masking what is printed."""
+    return {RESOLVER: _secret}

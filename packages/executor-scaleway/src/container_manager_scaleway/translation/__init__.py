@@ -1,0 +1,1 @@
+"""Our words to Scaleway's and back; nothing outside this package knows Scaleway's words."""
