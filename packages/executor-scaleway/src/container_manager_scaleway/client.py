@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,7 +50,7 @@ class Account:
         Raises:
             ConfigurationError: something is missing or has the wrong form.
         """
-        client = Client.from_config_file_and_env()
+        client = _from_environment()
         client.api_url = options.api_url or client.api_url
         if options.access_key is not None and options.secret_key is not None:
             client.access_key = _resolved("access_key", options.access_key)
@@ -227,6 +228,13 @@ class Scaleway:
     def close(self) -> None:
         """Give back the connections."""
         self._caller.close()
+
+
+def _from_environment() -> Client:
+    # The SDK warns of a configuration file that is not there.
+    if Path(Client.get_default_config_file_path()).is_file():
+        return Client.from_config_file_and_env()
+    return Client.from_env()
 
 
 def _no_vault() -> Vault:
