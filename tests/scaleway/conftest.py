@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
+from local_clouds.containers import Container, local_engine
+from local_clouds.scaleway import Cloud, Credentials, Faults, Server
 
 from container_manager_core.executor import ExecutionRequest, ExecutorContext
 from container_manager_core.spec import ContainerSpec
 from container_manager_scaleway import ScalewayOptions
 from container_manager_scaleway.executor import ScalewayExecutor
-from local_clouds.containers import Container, local_engine
-from local_clouds.scaleway import Cloud, Credentials, Faults, Server
 from support.engine import Engine
 
 

@@ -1,22 +1,24 @@
 """The Scaleway executor keeps the contract, on a local cloud that runs real containers."""
 
+import time
 from typing import Any
 
 import pytest
+from local_clouds.scaleway import Cloud
 
-from container_manager_core.errors import PermanentError
-from container_manager_core.executor import ContainerExecutor, ExecutorType
+from container_manager_core.errors import PermanentError, TransientError
+from container_manager_core.executor import ContainerExecutor, ExecutionStatus, ExecutorType
 from container_manager_core.resources import Resources
 from container_manager_core.spec import ContainerSpec
-from container_manager_core.testing import ExecutorConformance, FaultInjector, PrintFolder, overrides
+from container_manager_core.testing import ExecutorConformance, Exit, FaultInjector, Flood, PrintFolder, overrides
 from container_manager_core.testing.executor_kit import Prepare
+from container_manager_core.testing.program import FLOOD_LINE
 from container_manager_scaleway.plugin import container_manager_executors
-from local_clouds.scaleway import Cloud
 from support.engine import Engine
 
 SCALEWAY: ExecutorType = container_manager_executors()[0]
 
-_OPERATIONS = {"launch_job": "StartJobDefinition", "cancel": "StopJobRun", "cleanup": "StopJobRun", "*": "*"}
+_OPERATIONS = {"launch_job": "StartJobDefinition", "cancel": "StopJobRun", "cleanup": "GetJobRun", "*": "*"}
 _TRIES = 2
 
 
@@ -59,11 +61,9 @@ class TestScaleway(ExecutorConformance):
 
     @pytest.fixture
     def faults(self, usual_cloud: Cloud) -> Any:
-        before = dict(vars(usual_cloud.faults))
         injector: FaultInjector = CloudFaults(usual_cloud)
         yield injector
-        usual_cloud.faults.hide_seconds = before["hide_seconds"]
-        usual_cloud.faults.least_late_seconds = before["least_late_seconds"]
+        usual_cloud.faults.clear()
 
     @overrides(reason="Serverless Jobs have no working directory: asking for one is refused before anything starts")
     def test_working_directory_is_honoured(self, executor: ContainerExecutor, prepare: Prepare) -> None:
@@ -71,3 +71,41 @@ class TestScaleway(ExecutorConformance):
         assert [problem.place for problem in executor.plan(request.spec).problems] == ["working_directory"]
         with pytest.raises(PermanentError, match="cannot choose the working directory; leave it out"):
             executor.launch_job(request)
+
+    @overrides(reason="Cockpit shows output line by line, and the suite's child never ends its line")
+    def test_children_of_the_command_end_too(self, executor: ContainerExecutor, prepare: Prepare) -> None:
+        child = "( while :; do echo .; sleep 0.1; done ) & wait"
+        execution_id = executor.launch_job(prepare(command=self.shell(child))).execution_id
+        self.wait_for_output(executor, execution_id, b".")
+        executor.cancel(execution_id, 1.0)
+        before = executor.get_logs(execution_id).stdout
+        time.sleep(0.5)
+        assert executor.get_logs(execution_id).stdout == before, "something of it still writes"
+
+    @overrides(reason="a log of lines ends its last line too, and the suite's flood stops within one")
+    def test_a_page_holds_about_its_limit(self, executor: ContainerExecutor, prepare: Prepare) -> None:
+        flood = Flood(28_000 * len(FLOOD_LINE))
+        execution_id = self.run(executor, prepare(flood))
+        limit, cursor, output = 64 * 1024, "", b""
+        while True:
+            page = executor.read_logs(execution_id, cursor, limit=limit)
+            assert len(page.stdout) <= 2 * limit
+            output, cursor = output + page.stdout, page.cursor
+            if not page.more:
+                break
+        assert output == flood.data
+
+    @overrides(reason="who has seen that a run ended asks Scaleway nothing to clean it up, so no answer can be lost")
+    def test_a_cleanup_whose_answer_was_lost_can_be_repeated(
+        self,
+        executor: ContainerExecutor,
+        prepare: Prepare,
+        faults: FaultInjector,
+        other_executor: ContainerExecutor,
+    ) -> None:
+        execution_id = self.run(executor, prepare(Exit(0)))
+        faults.lose_answer("cleanup")
+        with pytest.raises(TransientError):
+            other_executor.cleanup(execution_id)
+        other_executor.cleanup(execution_id)
+        assert other_executor.check_status(execution_id).status is ExecutionStatus.NOT_FOUND

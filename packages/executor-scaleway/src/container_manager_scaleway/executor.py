@@ -101,7 +101,7 @@ class ScalewayExecutor(ContainerExecutor):
 
     def harvest_job(self, job: ExecutionRequest) -> Harvest:
         """See the contract. The pages begin when the log has stayed the same for the host's ``log_quiet_seconds``."""
-        run = self._runs.get(job.execution_id or "")
+        run = self._runs.ended(job.execution_id or "")
         if run is None:
             return Harvest(state=NOT_FOUND, pages=iter([LogPage(cursor=job.cursor)]))
         if not run.state.has_ended:
@@ -114,12 +114,14 @@ class ScalewayExecutor(ContainerExecutor):
 
     def cancel(self, execution_id: str, grace_seconds: float) -> None:
         """See the contract. Scaleway sends SIGTERM and decides itself how long it waits before SIGKILL."""
-        run = self._runs.get(execution_id)
+        run = self._runs.known(execution_id)
         if run is None or run.state.has_ended:
             return
         try:
             self._scaleway.jobs(f"stop {execution_id}").stop_job_run(job_run_id=execution_id)
-        except Missing:
+        except Missing as error:
+            if self._is_new(run):
+                raise TransientError(error.message, hint="a new run may not be seen for some seconds") from error
             return
         except ExecutorError:
             # It may have ended in this very moment.
@@ -191,6 +193,10 @@ class ScalewayExecutor(ContainerExecutor):
         if self._rates is None:
             return None
         return self._rates.cost(run.size.cpus, run.size.memory_mib, run.seconds)
+
+    def _is_new(self, run: Run) -> bool:
+        age = (self._context.clock.now() - run.created_at).total_seconds()
+        return age < self._options.visibility_seconds
 
     def _has_ended(self, execution_id: str) -> bool:
         run = self._runs.get(execution_id)

@@ -37,7 +37,6 @@ class Runs:
         self._scaleway = scaleway
         self._installation_id = installation_id
         self._clock = clock
-        self._ended: Recent[str, Run] = Recent(4096)
         self._known: Recent[str, Run] = Recent(_REMEMBERED)
         self._by_name: Recent[str, Run] = Recent(_REMEMBERED)
         self._forgotten: Recent[str, bool] = Recent(_REMEMBERED)
@@ -46,8 +45,6 @@ class Runs:
     def note(self, run: Run) -> None:
         """Remember a run that was just seen."""
         self._known.put(run.id, run)
-        if run.state.has_ended:
-            self._ended.put(run.id, run)
         if run.installation_id == self._installation_id:
             self._by_name.put(run.name, run)
 
@@ -60,12 +57,9 @@ class Runs:
         return run_id in self._forgotten
 
     def get(self, run_id: str) -> Run | None:
-        """A run; None when Scaleway does not know it. One that has ended is asked for once."""
+        """A run, as it is now; None when Scaleway does not know it."""
         if not is_run_id(run_id) or self.is_forgotten(run_id):
             return None
-        ended = self._ended.get(run_id)
-        if ended is not None:
-            return ended
         try:
             answer = self._scaleway.jobs(f"tell how {run_id} is").get_job_run(job_run_id=run_id)
         except Missing:
@@ -73,6 +67,11 @@ class Runs:
         run = run_of(answer, self._scaleway.account.region)
         self.note(run)
         return run
+
+    def ended(self, run_id: str) -> Run | None:
+        """The same; without a call where it is known to have ended, as nothing about it changes any more."""
+        known = None if self.is_forgotten(run_id) else self._known.get(run_id)
+        return known if known is not None and known.state.has_ended else self.get(run_id)
 
     def known(self, run_id: str) -> Run | None:
         """The same, as it was when it was last seen, without a call where it was seen at all."""
@@ -86,9 +85,8 @@ class Runs:
         There is no call for several ids. The live ones are listed, a hundred a call; those that are not among them have
         ended since, and are listed too while a page brings at least two of them, else asked for one by one.
         """
-        found = {run_id: run for run_id in run_ids if (run := self._ended.get(run_id)) is not None}
-        wanted = {run_id for run_id in run_ids if is_run_id(run_id) and run_id not in found}
-        wanted = {run_id for run_id in wanted if not self.is_forgotten(run_id)}
+        found: dict[str, Run] = {}
+        wanted = {run_id for run_id in run_ids if is_run_id(run_id) and not self.is_forgotten(run_id)}
         if len(wanted) > 1:
             for page in self._pages(live=True):
                 found |= {run.id: run for run in page if run.id in wanted}
@@ -101,10 +99,10 @@ class Runs:
                 if len(hits) < 2:
                     break
         for run_id in wanted - found.keys():
-            run = self.get(run_id)
+            run = self.ended(run_id)
             if run is not None:
                 found[run_id] = run
-        return {run_id: run for run_id, run in found.items() if not self.is_forgotten(run_id)}
+        return found
 
     def find_recent(self, job: ExecutionRequest) -> Run | None:
         """The run of an attempt, if it is among the newest of the project; at most one call."""

@@ -47,19 +47,18 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda signum, frame: stopped.set())
     credentials = Credentials()
     cloud = Cloud(partial(Container, engine, CLOUD), credentials, faults)
-    with closing(engine):
-        with Server(cloud, options.port) as server:
-            print(
-                _CONFIGURATION.format(
-                    url=server.url,
-                    project_id=credentials.project_id,
-                    region=credentials.region,
-                    access_key=credentials.access_key,
-                    secret_key=credentials.secret_key,
-                ),
-                flush=True,
-            )
-            stopped.wait()
+    with closing(engine), Server(cloud, options.port) as server:
+        print(
+            _CONFIGURATION.format(
+                url=server.url,
+                project_id=credentials.project_id,
+                region=credentials.region,
+                access_key=credentials.access_key,
+                secret_key=credentials.secret_key,
+            ),
+            flush=True,
+        )
+        stopped.wait()
     return 0
 
 

@@ -52,6 +52,14 @@ class Faults:
         with self._lock:
             self._losses[operation] += 1
 
+    def clear(self) -> None:
+        """Let everything go well again."""
+        with self._lock:
+            self._refusals.clear()
+            self._losses.clear()
+        self.throttled = self.lost = self.out_of_stock = 0.0
+        self.hide_seconds = self.late_seconds = self.least_late_seconds = 0.0
+
     def before(self, operation: str) -> None:
         """Raise what the call is answered with instead of being done."""
         if self._take(self._refusals, operation) or self._happens(self.throttled):
