@@ -39,7 +39,7 @@ def serve(engine: Engine) -> Iterator[Any]:
     """Serves local clouds; each runs its jobs on the tests' engine."""
     with closing(local_engine(engine.base_url)) as client, ExitStack() as stack:
 
-        def start(stop_grace_seconds: float = 1.0) -> Cloud:
+        def start(stop_grace_seconds: float = 0.0) -> Cloud:
             make_container = partial(Container, client, "scaleway-tests")
             cloud = Cloud(make_container, Credentials(), Faults(), stop_grace_seconds=stop_grace_seconds)
             stack.enter_context(Server(cloud))

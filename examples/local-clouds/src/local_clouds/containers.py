@@ -175,17 +175,16 @@ class Container:
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 self._on_line(stream, datetime.now(UTC), line)
-        self._engine.api.wait(self._id, timeout=None)
+        self._engine.api.wait(self._id or "", timeout=None)
         # An engine may end the stream of a container that ends in that moment without its last output.
         rest += b"".join(self._output(stream, follow=False))[taken:]
         for line in rest.removesuffix(b"\n").split(b"\n") if rest else ():
             self._on_line(stream, datetime.now(UTC), line)
 
     def _output(self, stream: str, *, follow: bool) -> Iterator[bytes]:
-        pieces: Iterator[bytes] = self._engine.api.logs(
-            self._id, stdout=stream == "stdout", stderr=stream == "stderr", stream=True, follow=follow
+        return self._engine.api.logs(
+            self._id or "", stdout=stream == "stdout", stderr=stream == "stderr", stream=True, follow=follow
         )
-        return pieces
 
     def _remove(self) -> None:
         if self._id is not None:

@@ -44,8 +44,8 @@ class Definitions:
         self._prefix = prefix_of(installation_id)
         self._idle = timedelta(days=idle_days)
         self._clock = clock
-        self._ids: dict[str, str] = {}
-        self._listed = False
+        self._listed: dict[str, str] | None = None
+        self._ready: dict[str, str] = {}
         self._lock = threading.Lock()
         self._collect_at = clock.monotonic() + _COLLECT_EVERY_SECONDS
 
@@ -54,17 +54,17 @@ class Definitions:
         name = wanted.name(self._installation_id)
         # Held while Scaleway is asked: a hundred equal jobs that begin at once make one definition.
         with self._lock:
-            if not self._listed:
-                self._ids = self._list()
-                self._listed = True
-            if name not in self._ids:
-                self._ids[name] = self._make(wanted, name)
-            return self._ids[name]
+            if self._listed is None:
+                self._listed = self._list()
+            if name not in self._ready:
+                self._ready[name] = self._prepare(wanted, name)
+            return self._ready[name]
 
     def forget(self, wanted: Definition) -> None:
         """Scaleway no longer has it: somebody deleted it."""
         with self._lock:
-            self._ids.pop(wanted.name(self._installation_id), None)
+            self._ready.pop(wanted.name(self._installation_id), None)
+            self._listed = None
 
     def collect_if_due(self) -> None:
         """Delete what nobody has used for long; looks at most once an hour."""
@@ -105,6 +105,14 @@ class Definitions:
                 return
             page += 1
 
+    def _prepare(self, wanted: Definition, name: str) -> str:
+        """The definition whole: whoever made it may have been cut off before its secrets were attached."""
+        found = (self._listed or {}).get(name)
+        definition_id = found or self._make(wanted, name)
+        if wanted.secrets:
+            self._attach_secrets(wanted, definition_id)
+        return definition_id
+
     def _make(self, wanted: Definition, name: str) -> str:
         try:
             made = self._create(wanted, name)
@@ -115,10 +123,7 @@ class Definitions:
         oldest = self._list().get(name, made)
         if oldest != made:
             self._delete(made)
-            return oldest
-        if wanted.secrets:
-            self._attach_secrets(wanted, made)
-        return made
+        return oldest
 
     def _create(self, wanted: Definition, name: str) -> str:
         made = self._scaleway.jobs(f"create the job definition {name}").create_job_definition(
@@ -135,17 +140,20 @@ class Definitions:
         return made.id
 
     def _attach_secrets(self, wanted: Definition, definition_id: str) -> None:
-        self._scaleway.jobs(f"attach secrets to the job definition {definition_id}").create_secrets(
-            job_definition_id=definition_id,
-            secrets=[
-                CreateSecretsRequestSecretConfig(
-                    secret_manager_id=reference.secret_id,
-                    secret_manager_version=reference.revision,
-                    env_var_name=variable,
-                )
-                for variable, reference in wanted.secrets
-            ],
-        )
+        action = f"attach secrets to the job definition {definition_id}"
+        answer = self._scaleway.jobs(action).list_secrets(job_definition_id=definition_id)
+        attached = {secret.env_var.name for secret in answer.secrets if secret.env_var is not None}
+        missing = [
+            CreateSecretsRequestSecretConfig(
+                secret_manager_id=reference.secret_id,
+                secret_manager_version=reference.revision,
+                env_var_name=variable,
+            )
+            for variable, reference in wanted.secrets
+            if variable not in attached
+        ]
+        if missing:
+            self._scaleway.jobs(action).create_secrets(job_definition_id=definition_id, secrets=missing)
 
     def _is_idle(self, definition: JobDefinition, idle: timedelta) -> bool:
         before = self._clock.now() - idle
