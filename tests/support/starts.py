@@ -12,20 +12,19 @@ import requests
 from support.engine import Engine
 
 
-class StartCounter:
-    """Listens to an engine's events while the block runs, for the containers of one installation.
+class ContainerStarts:
+    """Listens to an engine's events while the block runs, for the containers with a label.
 
     Attributes:
         by_name: how often each container name was started.
         most_running: the most of them that ran at once.
     """
 
-    def __init__(self, engine: Engine, installation_id: str) -> None:
+    def __init__(self, engine: Engine, label: str) -> None:
         self.by_name: Counter[str] = Counter()
         self.most_running = 0
         self._running: set[str] = set()
         self._client: docker.DockerClient = engine.client()
-        label = f"container-manager.installation={installation_id}"
         filters = {"type": "container", "event": ["start", "die"], "label": label}
         self._events = self._client.events(decode=True, filters=filters)
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -60,3 +59,10 @@ class StartCounter:
             self.most_running = max(self.most_running, len(self._running))
         else:
             self._running.discard(name)
+
+
+class StartCounter(ContainerStarts):
+    """The same for the containers of one installation."""
+
+    def __init__(self, engine: Engine, installation_id: str) -> None:
+        super().__init__(engine, f"container-manager.installation={installation_id}")

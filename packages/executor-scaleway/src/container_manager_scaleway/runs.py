@@ -13,6 +13,8 @@ from container_manager_scaleway.translation.refusals import Missing
 from container_manager_scaleway.translation.states import LIVE_STATES, Run, is_run_id, run_of
 
 PAGE = 100
+_GLANCE = 20
+"""How many of the newest runs are looked at before a start; a list carries each run's whole environment."""
 _LIVE = [JobRunState(word) for word in LIVE_STATES]
 _REMEMBERED = 65_536
 _LATE = timedelta(minutes=10)
@@ -108,7 +110,7 @@ class Runs:
         """The run of an attempt, if it is among the newest of the project; at most one call."""
         known = self._by_name.get(job.name)
         if known is None:
-            next(self._pages(), None)
+            next(self._pages(size=_GLANCE), None)
             known = self._by_name.get(job.name)
         return known if known is not None and not self.is_forgotten(known.id) else None
 
@@ -147,13 +149,13 @@ class Runs:
             if run.installation_id == self._installation_id and not self.is_forgotten(run.id)
         ]
 
-    def _pages(self, *, live: bool = False) -> Iterator[list[Run]]:
+    def _pages(self, *, live: bool = False, size: int = PAGE) -> Iterator[list[Run]]:
         """The project's runs, newest first."""
         number = 1
         while True:
             answer = self._scaleway.jobs("list job runs").list_job_runs(
                 page=number,
-                page_size=PAGE,
+                page_size=size,
                 order_by=ListJobRunsRequestOrderBy.CREATED_AT_DESC,
                 states=_LIVE if live else None,
             )
@@ -161,6 +163,6 @@ class Runs:
             for run in runs:
                 self.note(run)
             yield runs
-            if len(runs) < PAGE:
+            if len(runs) < size:
                 return
             number += 1
