@@ -1,15 +1,16 @@
 """A local Scaleway on the tests' engine, and executors for it."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
 from local_clouds.containers import Container, local_engine
 from local_clouds.scaleway import Cloud, Credentials, Faults, Server
+from local_clouds.scaleway.runs import LIVE
 
 from container_manager_core.executor import ExecutionRequest, ExecutorContext
 from container_manager_core.spec import ContainerSpec
@@ -136,5 +137,13 @@ def prepare(engine: Engine, installation_id: str) -> Prepare:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
+def wait_for_ends() -> Callable[[Cloud], None]:
+    """Returns when no run of a cloud is live, without a call of its API."""
+
+    def wait(cloud: Cloud) -> None:
+        deadline = time.monotonic() + 60
+        while any(run["state"] in LIVE for run in cloud.runs.all(lambda made: False)):
+            assert time.monotonic() < deadline, "the runs do not end"
+            time.sleep(0.02)
+
+    return wait

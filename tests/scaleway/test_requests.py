@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import attrs
 import pytest
-
-from container_manager_core.executor import ExecutionStatus
 from local_clouds.containers import Wanted
 from local_clouds.scaleway import Cloud, Server
+
+from container_manager_core.executor import ExecutionStatus
 
 
 class ParkedContainer:
@@ -50,7 +50,7 @@ def _calls(cloud: Cloud) -> dict[str, int]:
     return made
 
 
-def test_an_attempt_costs_few_calls(cloud: Cloud, make_executor: Any, prepare: Any) -> None:
+def test_an_attempt_costs_few_calls(cloud: Cloud, make_executor: Any, prepare: Any, wait_for_ends: Any) -> None:
     """Launch to cleanup, each look at what runs apart; the first of a process also asks for definitions and logs."""
     executor = make_executor(cloud, log_quiet_seconds=0.2)
     usual = {"ListJobRuns": 1, "StartJobDefinition": 1, "GetJobRun": 1, "QueryLogs": 3}
@@ -58,8 +58,7 @@ def test_an_attempt_costs_few_calls(cloud: Cloud, make_executor: Any, prepare: A
     for expected in ({**usual, **first}, usual):
         request = prepare("echo out; sleep 0.3")
         launch = executor.launch_job(request)
-        while cloud.runs.all(lambda made: False)[-1]["state"] != "succeeded":
-            pass
+        wait_for_ends(cloud)
         assert executor.check_statuses([launch.execution_id])[launch.execution_id].has_ended
         harvest = executor.harvest_job(attrs.evolve(request, execution_id=launch.execution_id))
         assert b"".join(page.stdout for page in harvest.pages) == b"out\n"
@@ -80,13 +79,14 @@ def test_the_status_of_500_running_jobs_is_five_calls(parked_cloud: Cloud, make_
     assert _calls(parked_cloud) == {"ListJobRuns": 5}
 
 
-def test_what_ended_since_the_last_look_is_found_in_lists_too(cloud: Cloud, make_executor: Any, prepare: Any) -> None:
-    """Ten that ended cost two calls, not ten."""
+def test_what_ended_since_the_last_look_is_found_in_lists_too(
+    cloud: Cloud, make_executor: Any, prepare: Any, wait_for_ends: Any
+) -> None:
+    """Four that ended cost two calls, not four."""
     executor = make_executor(cloud)
     requests = [prepare(f"exit {number}") for number in range(4)]
     ids = [executor.launch_job(request).execution_id for request in requests]
-    while any(run["state"] in ("queued", "running") for run in cloud.runs.all(lambda made: False)):
-        pass
+    wait_for_ends(cloud)
     _calls(cloud)
     states = executor.check_statuses([*ids, str(uuid4())])
     assert [states[execution_id].exit_code for execution_id in ids] == [0, 1, 2, 3]

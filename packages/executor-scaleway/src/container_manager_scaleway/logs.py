@@ -78,7 +78,7 @@ class _Scan:
     def window(self, most: int) -> Window:
         """The newest of what was read, whole at each time."""
         kept = list(self._entries)
-        since = max(kept[0][0], self._window.since)
+        since = max(kept[-1][0] - self._overlap, self._window.since)
         if len(kept) > most:
             since = kept[-most - 1][0] + 1
         return Window(since, frozenset(id for time, id in kept if time >= since))

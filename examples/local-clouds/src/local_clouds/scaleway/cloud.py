@@ -100,7 +100,7 @@ class Cloud:
 
     def stop_job_run(self, ids: Sequence[str], query: Query, body: Mapping[str, Any]) -> Any:
         """Begin to stop a run."""
-        return self.runs.stop(ids[0])
+        return self.runs.stop(ids[0], self.faults.hides)
 
     def create_secrets(self, ids: Sequence[str], query: Query, body: Mapping[str, Any]) -> Any:
         """Put secrets into a definition."""

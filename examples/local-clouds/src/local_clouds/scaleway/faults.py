@@ -41,6 +41,7 @@ class Faults:
         self._lock = threading.Lock()
         self._refusals: Counter[str] = Counter()
         self._losses: Counter[str] = Counter()
+        self._no_room: Counter[bool] = Counter()
 
     def refuse(self, operation: str, times: int) -> None:
         """Answer the next calls of an operation with 429."""
@@ -52,11 +53,17 @@ class Faults:
         with self._lock:
             self._losses[operation] += 1
 
+    def refuse_with_no_room(self, *, started: bool) -> None:
+        """Answer the next start with "no room", done all the same or not."""
+        with self._lock:
+            self._no_room[started] += 1
+
     def clear(self) -> None:
         """Let everything go well again."""
         with self._lock:
             self._refusals.clear()
             self._losses.clear()
+            self._no_room.clear()
         self.throttled = self.lost = self.out_of_stock = 0.0
         self.hide_seconds = self.late_seconds = self.least_late_seconds = 0.0
 
@@ -64,8 +71,8 @@ class Faults:
         """Raise what the call is answered with instead of being done."""
         if self._take(self._refusals, operation) or self._happens(self.throttled):
             raise Refused(429, "too_many_requests", "too many requests, slow down")
-        if operation == "StartJobDefinition" and self._happens(self.out_of_stock / 2):
-            raise Refused(503, "out_of_stock", "resource is out of stock", resource="serverless_job")
+        if operation == "StartJobDefinition" and self._has_no_room(started=False):
+            raise _no_room()
 
     def after(self, operation: str) -> None:
         """Raise what a call is answered with although it was done."""
@@ -73,8 +80,8 @@ class Faults:
             raise Lost
         if operation != "StartJobDefinition":
             return
-        if self._happens(self.out_of_stock / 2):
-            raise Refused(503, "out_of_stock", "resource is out of stock", resource="serverless_job")
+        if self._has_no_room(started=True):
+            raise _no_room()
         if self._happens(self.lost):
             if self._happens(0.5):
                 raise Lost
@@ -89,6 +96,13 @@ class Faults:
         """Whether a run of that age (its monotonic time of creation) cannot be seen yet."""
         return time.monotonic() - created < self.hide_seconds
 
+    def _has_no_room(self, *, started: bool) -> bool:
+        with self._lock:
+            if self._no_room[started] > 0:
+                self._no_room[started] -= 1
+                return True
+        return self._happens(self.out_of_stock / 2)
+
     def _happens(self, share: float) -> bool:
         with self._lock:
             return share > 0 and self._chance.random() < share
@@ -100,3 +114,7 @@ class Faults:
                     wanted[name] -= 1
                     return True
         return False
+
+
+def _no_room() -> Refused:
+    return Refused(503, "out_of_stock", "resource is out of stock", resource="serverless_job")

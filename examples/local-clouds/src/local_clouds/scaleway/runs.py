@@ -102,17 +102,13 @@ class Runs:
         with self._lock:
             return [dict(run.record) for run in self._runs.values() if not hidden(run.made)]
 
-    def stop(self, run_id: str, reason: str = "cancellation") -> dict[str, Any]:
+    def stop(self, run_id: str, hidden: Callable[[float], bool]) -> dict[str, Any]:
         """StopJobRun; returns at once."""
         with self._lock:
             run = self._runs.get(run_id)
-            if run is None:
+            if run is None or hidden(run.made):
                 raise not_found("job_run", run_id)
-            if run.record["state"] in LIVE and run.stop_reason is None:
-                run.stop_reason = reason
-                run.record["state"] = "interrupting"
-                threading.Thread(target=self._stop, args=(run,), daemon=True).start()
-            return dict(run.record)
+            return self._begin_stop(run, "cancellation")
 
     def stop_all(self) -> None:
         """Kill whatever runs, and wait until it has ended."""
@@ -129,6 +125,14 @@ class Runs:
             if time.monotonic() > until:
                 return
             time.sleep(0.05)
+
+    def _begin_stop(self, run: _Run, reason: str) -> dict[str, Any]:
+        with self._lock:
+            if run.record["state"] in LIVE and run.stop_reason is None:
+                run.stop_reason = reason
+                run.record["state"] = "interrupting"
+                threading.Thread(target=self._stop, args=(run,), daemon=True).start()
+            return dict(run.record)
 
     def _make(self, definition: Mapping[str, Any], body: Mapping[str, Any]) -> _Run:
         run_id = str(uuid4())
@@ -198,7 +202,7 @@ class Runs:
             if run.stop_reason is None:
                 run.record["state"] = "running"
             limit = seconds(definition["job_timeout"])
-            run.timer = threading.Timer(limit, self.stop, args=(run.record["id"], "timeout"))
+            run.timer = threading.Timer(limit, self._begin_stop, args=(run, "timeout"))
             run.timer.daemon = True
             run.timer.start()
 

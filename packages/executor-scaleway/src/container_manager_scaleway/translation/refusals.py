@@ -64,7 +64,7 @@ def refused(
         return PermanentError(
             text,
             FailureKind.CREDENTIALS,
-            "give the API key's application the permission set ServerlessJobsFullAccess in the host's project",
+            "give the API key's application ServerlessJobsFullAccess and ObservabilityReadOnly in the host's project",
         )
     if status == 404:
         return Missing(text, FailureKind.SPEC, "check the host's project_id and region")
