@@ -5,10 +5,12 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import docker
 import pytest
 from local_clouds.scaleway.expansion import expand
 
@@ -37,6 +39,11 @@ class Program:
         keys = re.findall(r"(LOCAL_\w+)=(\S+)", text)
         self._environment |= dict(keys)
 
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "container_manager_core", *arguments]
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(command, cwd=self._folder, env=self._environment, stdout=quiet, stderr=quiet)
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "container_manager_core", *arguments]
         return subprocess.run(
@@ -58,14 +65,24 @@ def test_a_cloud_can_be_tried_with_two_commands(engine: Engine, program: Program
     """Start the local cloud, and run a job with the configuration that it printed; it stops cleanly."""
     ended = program.run("run", engine.image, "--host", "local-scaleway", "--", "sh", "-c", "echo hello; exit 3")
     assert (ended.returncode, ended.stdout) == (3, "hello\n"), ended.stderr
-    detached = program.run("submit", engine.image, "--host", "local-scaleway", "--", "sleep", "60")
-    assert detached.returncode == 0, detached.stderr
     checked = program.run("doctor")
     assert "Serverless Jobs of the project" in checked.stdout
-    program.process.send_signal(signal.SIGTERM)
-    assert program.process.wait(30) == 0
     with closing(engine.client()) as client:
-        assert client.containers.list(all=True, filters={"label": "local-clouds=scaleway"}) == []
+        running = program.start("run", engine.image, "--host", "local-scaleway", "--", "sleep", "600")
+        deadline = time.monotonic() + 60
+        while not (left := _containers(client)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert len(left) == 1
+        program.process.send_signal(signal.SIGTERM)
+        assert program.process.wait(30) == 0
+        assert _containers(client) == []
+    running.kill()
+    running.wait()
+
+
+def _containers(client: docker.DockerClient) -> list[str]:
+    found = client.api.containers(all=True, filters={"label": "local-clouds=scaleway"})
+    return [container["Id"] for container in found]
 
 
 def test_a_missing_engine_is_told(tmp_path: Path) -> None:
