@@ -65,7 +65,11 @@ def test_keys_of_the_wrong_form_are_refused_and_not_quoted(tmp_path: Path) -> No
     assert "correct the host's options" in str(caught.value)
 
 
-def test_what_neither_the_host_nor_the_environment_gives_is_named(keys: dict[str, str]) -> None:
+def test_what_neither_the_host_nor_the_environment_gives_is_named(
+    keys: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SCW_DEFAULT_PROJECT_ID", raising=False)
+    monkeypatch.setenv("SCW_CONFIG_PATH", str(tmp_path / "none"))
     options = ScalewayOptions(region="fr-par", **keys)
     with pytest.raises(ConfigurationError, match=r"project_id: neither .* set it, or SCW_DEFAULT_PROJECT_ID"):
         ScalewayExecutor(options, ExecutorContext(host="cloud", installation_id="tests"))
@@ -99,6 +103,11 @@ def test_a_spec_without_sizes_gets_scaleways_own(make_executor: Any, usual_cloud
         ({"platform": "linux/arm64"}, "platform", "linux/amd64"),
         ({"entrypoint": ()}, "entrypoint", "give a command"),
         ({"environment": {"SCW_SLS_CPU": "1"}}, "environment['SCW_SLS_CPU']", "another name"),
+        (
+            {"secrets": {"TOKEN": f"secret://scaleway-secretmanager/nl-ams/{PROJECT}"}},
+            "secrets['TOKEN']",
+            "keep the secret in fr-par too",
+        ),
         ({"secrets": {"TOKEN": "clear"}}, "secrets['TOKEN']", "secret://scaleway-secretmanager/<secret id>"),
     ],
 )

@@ -17,7 +17,6 @@ from container_manager_core.executor import (
     LogPage,
     OwnedExecution,
     Plan,
-    Problem,
 )
 from container_manager_core.spec import ContainerSpec
 from container_manager_scaleway.client import Account, Scaleway
@@ -155,16 +154,15 @@ class ScalewayExecutor(ContainerExecutor):
         )
 
     def plan(self, spec: ContainerSpec) -> Plan:
-        found: tuple[Problem, ...] = tuple(
-            problems(spec, self._limits, self._options.longest_seconds, self._options.allow_plain_secrets)
-        )
+        options, region = self._options, self._scaleway.account.region
+        found = problems(spec, self._limits, options.longest_seconds, region, options.allow_plain_secrets)
         size = size_of(spec.resources, self._limits)
         price = None if self._rates is None else self._rates.per_hour(size.cpus, size.memory_mib)
         notes = ["both output streams come as stdout"]
         if spec.labels:
             notes.append("labels are kept with the job, but Serverless Jobs cannot carry them")
         return Plan(
-            problems=found,
+            problems=tuple(found),
             memory_mib=size.memory_mib,
             cpus=size.cpus,
             cost_per_hour_low=price,

@@ -53,7 +53,8 @@ class Launcher:
     def problems(self, job: ExecutionRequest) -> list[Problem]:
         """What stands in the way of an attempt."""
         spec, plain = job.spec, self._options.allow_plain_secrets
-        found = list(problems(spec, self._limits, self._options.longest_seconds, plain))
+        region = self._scaleway.account.region
+        found = list(problems(spec, self._limits, self._options.longest_seconds, region, plain))
         return found or list(secret_problems(spec, job.secrets, plain))
 
     def launch(self, job: ExecutionRequest) -> Launch:

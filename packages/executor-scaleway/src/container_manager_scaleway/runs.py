@@ -119,19 +119,21 @@ class Runs:
 
         The first call looks through all that Scaleway remembers of the project; later ones only at what is new.
         """
+        if job.name not in self._by_name:
+            self._look_through(job.name)
+        known = self._by_name.get(job.name)
+        return known if known is not None and not self.is_forgotten(known.id) else None
+
+    def _look_through(self, name: str) -> None:
         complete_until = None if self._by_name.is_full else self._complete_until
         newest: datetime | None = None
         for page in self._pages():
             newest = newest or (page[0].created_at if page else None)
-            if job.name in self._by_name:
-                break
+            if name in self._by_name:
+                return
             if complete_until is not None and page and page[-1].created_at < complete_until:
-                self._complete_until = (newest or complete_until) - _LATE
                 break
-        else:
-            self._complete_until = newest - _LATE if newest else None
-        known = self._by_name.get(job.name)
-        return known if known is not None and not self.is_forgotten(known.id) else None
+        self._complete_until = newest - _LATE if newest else None
 
     def ours(self) -> list[Run]:
         """All of this installation's that run, or ended in the last days and were not cleaned up."""

@@ -101,12 +101,15 @@ def start_of(job: ExecutionRequest) -> dict[str, Any]:
     return {"startup_command": command, "args": words or None, "environment_variables": variables}
 
 
-def problems(spec: ContainerSpec, limits: Limits, longest_seconds: int, plain_secrets: bool) -> Iterator[Problem]:
+def problems(
+    spec: ContainerSpec, limits: Limits, longest_seconds: int, region: str, plain_secrets: bool
+) -> Iterator[Problem]:
     """What Serverless Jobs cannot do.
 
     Args:
         spec: what is asked for.
         limits, longest_seconds: what the account may have.
+        region: where it would run.
         plain_secrets: whether secrets may be plain variables.
     """
     for place, ability in _UNSUPPORTED.items():
@@ -125,6 +128,7 @@ def problems(spec: ContainerSpec, limits: Limits, longest_seconds: int, plain_se
             remedy=f"the longest is {longest_seconds} s",
         )
     yield from _variable_problems(spec)
+    yield from _region_problems(spec, region)
     yield from secret_problems(spec, spec.secrets, plain_secrets)
 
 
@@ -168,6 +172,16 @@ def _variable_problems(spec: ContainerSpec) -> Iterator[Problem]:
                 place=f"environment[{name!r}]",
                 message="the name is reserved: the variable would be replaced or refused",
                 remedy="choose another name",
+            )
+
+
+def _region_problems(spec: ContainerSpec, region: str) -> Iterator[Problem]:
+    for name, reference in native_secrets(spec.secrets).items():
+        if reference.region not in (None, region):
+            yield Problem(
+                place=f"secrets[{name!r}]",
+                message=f"Serverless Jobs in {region} cannot have a secret of {reference.region}",
+                remedy=f"keep the secret in {region} too",
             )
 
 
