@@ -46,7 +46,7 @@ def manager(engine: Engine, usual_cloud: Cloud, keys: dict[str, str], tmp_path: 
     [
         ("echo one; echo two", {}),
         ("echo out; exit 3", {}),
-        ('echo $$ >/dev/null; echo "$(echo inner)" $(( 1 + 1 )) \'$(HOME)\' "$PLAIN"', {"environment": {"PLAIN": "p"}}),
+        ("echo '$$' '$(PLAIN)' '$$(PLAIN)' \"$(echo inner)\" $(( 1 + 1 )) $PLAIN", {"environment": {"PLAIN": "p"}}),
         ("sleep 60", {"timeout_seconds": 1.0, "stop_grace_seconds": 0.0}),
         ("exec tail /dev/zero", {"resources": 128}),
         (None, {}),

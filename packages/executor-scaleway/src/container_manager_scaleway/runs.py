@@ -16,7 +16,7 @@ PAGE = 100
 _GLANCE = 20
 """How many of the newest runs are looked at before a start; a list carries each run's whole environment."""
 _LIVE = [JobRunState(word) for word in LIVE_STATES]
-_REMEMBERED = 65_536
+_REMEMBERED = 16_384
 _LATE = timedelta(minutes=10)
 """How much later than a younger one a run may appear in a list."""
 _HISTORY = timedelta(days=8)
