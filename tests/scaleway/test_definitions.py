@@ -42,11 +42,11 @@ def test_other_sizes_and_timeouts_are_other_definitions(cloud: Cloud, make_execu
 
 def test_of_two_that_were_made_at_once_the_older_is_used(cloud: Cloud, make_executor: Any, prepare: Any) -> None:
     first, second = make_executor(cloud), make_executor(cloud)
-    second.list_owned()
-    second._definitions._listed = {}  # as if it had looked before the first made its definition
+    second.launch_job(prepare("exit 0", timeout_seconds=10))  # it knows all definitions from here on
     launches = [executor.launch_job(prepare("exit 0")) for executor in (first, second)]
     assert len({launch.metadata["job_definition_id"] for launch in launches}) == 1
-    assert len(cloud.definitions.all()) == 1
+    assert cloud.calls["CreateJobDefinition"] == 3
+    assert len(cloud.definitions.all()) == 2
 
 
 def test_one_that_somebody_deleted_is_made_again(cloud: Cloud, make_executor: Any, prepare: Any) -> None:

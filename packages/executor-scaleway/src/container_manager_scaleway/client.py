@@ -17,11 +17,11 @@ from scaleway.jobs.v1alpha2 import JobsV1Alpha2API
 from scaleway.secret.v1beta1 import SecretV1Beta1API
 from scaleway_core.api import API
 
-from container_manager_core.errors import ConfigurationError
+from container_manager_core.errors import ConfigurationError, TransientError
 from container_manager_core.secrets import CORE_RESOLVERS, Secret, SecretSource, Vault
 from container_manager_core.throttling import TokenBucket
 from container_manager_scaleway.options import ScalewayOptions
-from container_manager_scaleway.translation.refusals import THROTTLED, refused, unreachable, words_of
+from container_manager_scaleway.translation.refusals import THROTTLED, is_object, refused, unreachable, words_of
 
 _POOL_SIZE = 25
 _CONNECT_SECONDS = 10.0
@@ -173,7 +173,7 @@ class _Calls(API):
             if value is not None
             for item in (value if isinstance(value, list) else [value])
         ]
-        return self._caller.call(
+        answer = self._caller.call(
             method,
             f"{self.client.api_url}{path}",
             params=pairs,
@@ -182,6 +182,13 @@ class _Calls(API):
             verify=not self.client.api_allow_insecure,
             **self._how,
         )
+        if method != "DELETE" and not is_object(answer):
+            raise TransientError(
+                f"{self.client.api_url} gave an answer that is not the API's, when asked to {self._how['action']}",
+                hint="check the host's api_url, and what stands between here and there",
+                may_have_started=bool(self._how.get("starts_something")),
+            )
+        return answer
 
 
 class _Jobs(_Calls, JobsV1Alpha2API):

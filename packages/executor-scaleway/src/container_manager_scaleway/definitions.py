@@ -13,7 +13,7 @@ from scaleway.jobs.v1alpha2 import (
 )
 
 from container_manager_core.clock import Clock
-from container_manager_core.errors import PermanentError
+from container_manager_core.errors import PermanentError, TransientError
 from container_manager_core.failure import FailureKind
 from container_manager_scaleway.client import Scaleway
 from container_manager_scaleway.translation.refusals import Missing
@@ -100,8 +100,9 @@ class Definitions:
             answer = self._scaleway.jobs("list job definitions").list_job_definitions(
                 page=page, page_size=PAGE, order_by=ListJobDefinitionsRequestOrderBy.CREATED_AT_ASC
             )
-            yield from answer.job_definitions
-            if len(answer.job_definitions) < PAGE:
+            definitions = answer.job_definitions or []
+            yield from definitions
+            if len(definitions) < PAGE:
                 return
             page += 1
 
@@ -137,12 +138,14 @@ class Definitions:
             job_timeout=f"{wanted.timeout_seconds}s",
             retry_policy=RetryPolicy(max_retries=0),  # one attempt starts one container
         )
+        if not made.id:
+            raise TransientError(f"Scaleway made the job definition {name} and told no id")
         return made.id
 
     def _attach_secrets(self, wanted: Definition, definition_id: str) -> None:
         action = f"attach secrets to the job definition {definition_id}"
         answer = self._scaleway.jobs(action).list_secrets(job_definition_id=definition_id)
-        attached = {secret.env_var.name for secret in answer.secrets if secret.env_var is not None}
+        attached = {secret.env_var.name for secret in answer.secrets or () if secret.env_var is not None}
         missing = [
             CreateSecretsRequestSecretConfig(
                 secret_manager_id=reference.secret_id,
@@ -164,7 +167,7 @@ class Definitions:
         )
         return all(
             str(run.state) not in LIVE_STATES and run.created_at is not None and run.created_at <= before
-            for run in answer.job_runs
+            for run in answer.job_runs or ()
         )
 
     def _delete(self, definition_id: str) -> None:

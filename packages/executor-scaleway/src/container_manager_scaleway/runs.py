@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from scaleway.jobs.v1alpha2 import JobRunState, ListJobRunsRequestOrderBy
 
 from container_manager_core.clock import Clock
+from container_manager_core.errors import TransientError
 from container_manager_core.executor import ExecutionRequest
 from container_manager_scaleway.client import Scaleway
 from container_manager_scaleway.recent import Recent
@@ -66,6 +67,8 @@ class Runs:
             answer = self._scaleway.jobs(f"tell how {run_id} is").get_job_run(job_run_id=run_id)
         except Missing:
             return None
+        if answer.id != run_id:
+            raise TransientError(f"Scaleway was asked for the run {run_id} and told of {answer.id}")
         run = run_of(answer, self._scaleway.account.region)
         self.note(run)
         return run
@@ -161,7 +164,7 @@ class Runs:
                 order_by=ListJobRunsRequestOrderBy.CREATED_AT_DESC,
                 states=_LIVE if live else None,
             )
-            runs = [run_of(run, self._scaleway.account.region) for run in answer.job_runs]
+            runs = [run_of(run, self._scaleway.account.region) for run in answer.job_runs or ()]
             for run in runs:
                 self.note(run)
             yield runs

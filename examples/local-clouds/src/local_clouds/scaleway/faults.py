@@ -12,6 +12,10 @@ class Lost(Exception):
     """The call was done, and its answer is lost with the connection."""
 
 
+class Garbled(Exception):
+    """The call was done, and something in between answers with a page of its own."""
+
+
 class Faults:
     """Faults that a test, or the command line, asks for. Safe for several threads.
 
@@ -41,6 +45,7 @@ class Faults:
         self._lock = threading.Lock()
         self._refusals: Counter[str] = Counter()
         self._losses: Counter[str] = Counter()
+        self._garbled: Counter[str] = Counter()
         self._no_room: Counter[bool] = Counter()
 
     def refuse(self, operation: str, times: int) -> None:
@@ -53,6 +58,11 @@ class Faults:
         with self._lock:
             self._losses[operation] += 1
 
+    def garble_answer(self, operation: str) -> None:
+        """Do the next call of an operation, and answer with a page."""
+        with self._lock:
+            self._garbled[operation] += 1
+
     def refuse_with_no_room(self, *, started: bool) -> None:
         """Answer the next start with "no room", done all the same or not."""
         with self._lock:
@@ -63,6 +73,7 @@ class Faults:
         with self._lock:
             self._refusals.clear()
             self._losses.clear()
+            self._garbled.clear()
             self._no_room.clear()
         self.throttled = self.lost = self.out_of_stock = 0.0
         self.hide_seconds = self.late_seconds = self.least_late_seconds = 0.0
@@ -78,6 +89,8 @@ class Faults:
         """Raise what a call is answered with although it was done."""
         if self._take(self._losses, operation):
             raise Lost
+        if self._take(self._garbled, operation):
+            raise Garbled
         if operation != "StartJobDefinition":
             return
         if self._has_no_room(started=True):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
 
 from local_clouds.scaleway.cloud import Cloud
-from local_clouds.scaleway.faults import Lost
+from local_clouds.scaleway.faults import Garbled, Lost
 from local_clouds.scaleway.refusal import Refused, not_found
 
 _JOBS = r"/serverless-jobs/v1alpha2/regions/(?P<region>[^/]+)"
@@ -56,14 +56,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            status, body = 200, self._answer(json.loads(raw) if raw else {})
+            body = self._answer(json.loads(raw) if raw else {})
         except Refused as refused:
-            status, body = refused.status, refused.body
+            self._send(refused.status, json.dumps(refused.body))
+        except Garbled:
+            self._send(200, "<html>Please log in to the network</html>")
         except Lost:
             self.close_connection = True
-            return
-        data = b"" if body is None else json.dumps(body).encode()
-        self.send_response(204 if body is None else status)
+        else:
+            self._send(204 if body is None else 200, "" if body is None else json.dumps(body))
+
+    def _send(self, status: int, text: str) -> None:
+        data = text.encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

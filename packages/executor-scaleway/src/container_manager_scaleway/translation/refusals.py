@@ -25,14 +25,17 @@ class Missing(PermanentError):
     """Scaleway does not know what the call was about."""
 
 
+def is_object(answer: requests.Response) -> bool:
+    """Whether an answer is what every answer of the API is: a JSON object."""
+    try:
+        return isinstance(answer.json(), dict)
+    except ValueError:
+        return False
+
+
 def words_of(answer: requests.Response) -> tuple[str, Mapping[str, Any]]:
     """Scaleway's sentence in an answer of 400 or more, and the facts beside it."""
-    try:
-        facts = answer.json()
-    except ValueError:
-        facts = {}
-    if not isinstance(facts, dict):
-        facts = {}
+    facts = answer.json() if is_object(answer) else {}
     message = str(facts.get("message") or answer.text.strip()[:500] or f"status {answer.status_code}")
     details = facts.get("details") or facts.get("fields")
     return (f"{message}: {json.dumps(details)}" if details else message), facts
