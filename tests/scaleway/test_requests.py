@@ -1,6 +1,7 @@
 """What attempts cost Scaleway in calls."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,19 @@ import pytest
 from local_clouds.containers import Wanted
 from local_clouds.scaleway import Cloud, Server
 
-from container_manager_core.executor import ExecutionStatus
+from container_manager_core.clock import SystemClock
+from container_manager_core.executor import ExecutionStatus, ExecutorContext
+from container_manager_scaleway.executor import ScalewayExecutor
+
+
+class LaterClock(SystemClock):
+    """The machine's clock, some hours on."""
+
+    def __init__(self, hours: float) -> None:
+        self._ahead = timedelta(hours=hours)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
 
 
 class ParkedContainer:
@@ -115,3 +128,19 @@ def test_a_launch_is_found_among_many_later_ones_and_the_next_look_is_short(
     assert _calls(parked_cloud) == {"ListJobRuns": 3}
     assert fresh.find_execution(prepare("sleep 600")) is None
     assert _calls(parked_cloud) == {"ListJobRuns": 3}
+
+
+def test_what_is_ours_is_listed_without_the_whole_history(
+    parked_cloud: Cloud, make_executor: Any, prepare: Any, make_options: Any, installation_id: str
+) -> None:
+    """The live ones, and one page of those before them: the rest began more than an hour ago."""
+    first = make_executor(parked_cloud).launch_job(prepare("sleep 600")).execution_id
+    _add_runs(parked_cloud, first, 250)
+    clock = LaterClock(hours=2)
+    later = ScalewayExecutor(
+        make_options(parked_cloud), ExecutorContext(host="tests", installation_id=installation_id, clock=clock)
+    )
+    _calls(parked_cloud)
+    assert len(later.list_owned()) == 251
+    assert _calls(parked_cloud) == {"ListJobRuns": 4}
+    later.close()

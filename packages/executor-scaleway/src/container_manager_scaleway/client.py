@@ -1,7 +1,6 @@
 """The connection to one account and region: the SDK's calls with limits of time and rate, their errors translated."""
 
 import random
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -214,7 +213,6 @@ class Scaleway:
     def __init__(self, account: Account, options: ScalewayOptions) -> None:
         self.account = account
         self._caller = Caller(options, account.client.api_url, account.client.access_key or "")
-        self._closing = threading.Lock()
 
     def take_turn(self) -> None:
         """Wait until one more call may be made; that call then says ``has_turn``."""

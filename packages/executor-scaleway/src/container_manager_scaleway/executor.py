@@ -171,7 +171,7 @@ class ScalewayExecutor(ContainerExecutor):
         )
 
     def list_owned(self) -> Sequence[OwnedExecution]:
-        """See the contract. Of those that have ended, Scaleway's history has the last eight days listed here."""
+        """See the contract. Of those that have ended only the last hour's: nothing of them can be removed."""
         return [run.owned for run in self._runs.ours()]
 
     def close(self) -> None:

@@ -33,11 +33,6 @@ class Recent(Generic[K, V]):
             if len(self._entries) > self._size:
                 self._entries.popitem(last=False)
 
-    def forget(self, key: K) -> None:
-        """Drop an entry; one that is not there is no error."""
-        with self._lock:
-            self._entries.pop(key, None)
-
     def __contains__(self, key: K) -> bool:
         with self._lock:
             return key in self._entries

@@ -20,8 +20,9 @@ _LIVE = [JobRunState(word) for word in LIVE_STATES]
 _REMEMBERED = 16_384
 _LATE = timedelta(minutes=10)
 """How much later than a younger one a run may appear in a list."""
-_HISTORY = timedelta(days=8)
-"""How far back ended runs are listed as ours: a run may take a day, and its result a week to be fetched."""
+_HISTORY = timedelta(hours=1)
+"""How far back ended runs are listed as ours. Nothing is left of them to remove, and without a limit every new worker
+would go through two months of history once a minute."""
 
 
 class Runs:
@@ -139,7 +140,7 @@ class Runs:
         self._complete_until = newest - _LATE if newest else None
 
     def ours(self) -> list[Run]:
-        """All of this installation's that run, or ended in the last days and were not cleaned up."""
+        """All of this installation's that run, or began in the last hour, have ended and were not cleaned up."""
         since = self._clock.now() - _HISTORY
         runs: dict[str, Run] = {}
         for page in self._pages(live=True):

@@ -55,7 +55,7 @@ def refused(
     text = f"Scaleway cannot {action}: {message}"
     word = str(facts.get("type") or "")
     if word == "out_of_stock":
-        # Seen from clouds: an answer of 5xx does not prove that nothing was started.
+        # An answer of 5xx does not prove that nothing was started.
         return CapacityError(text, hint="another region may have room", may_have_started=starts_something)
     if word == "quotas_exceeded":
         return _quota(text, message, facts)
