@@ -1,26 +1,26 @@
 """What to run: from a template and a job to the core's spec."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from container_manager.secrets import sealed_secret
 from container_manager_core.environment import validate_environment
 from container_manager_core.errors import InvalidInput
 from container_manager_core.resources import Resources
+from container_manager_core.rules.facts import EXECUTORS_LABEL, GROUPS_LABEL, TEMPLATE_LABEL
 from container_manager_core.secrets import Secret
 from container_manager_core.spec import ContainerSpec
 
 if TYPE_CHECKING:
     from container_manager.models import ContainerJob, ContainerTemplate
 
-TEMPLATE_LABEL = "template"
 _REFERENCE = "secret://"
-_MOST_LABEL_CHARACTERS = 255
+MOST_LABEL_CHARACTERS = 255
 
 
 def spec_of_template(template: "ContainerTemplate") -> ContainerSpec:
     """What a job of this template runs when nothing is overridden. Raises `InvalidInput`."""
-    return _spec(template, _template_facts(template), _template_variables(template))
+    return _spec(template, _template_facts(template), _template_variables(template), _labels(template, ()))
 
 
 def spec_of_job(job: "ContainerJob") -> ContainerSpec:
@@ -43,7 +43,7 @@ def spec_of_job(job: "ContainerJob") -> ContainerSpec:
     if not isinstance(job.override_environment, Mapping):
         raise InvalidInput("environment", f"{job.override_environment!r} is no table", "write a JSON object of strings")
     variables.update(validate_environment(job.override_environment))
-    return _spec(template, facts, variables)
+    return _spec(template, facts, variables, _labels(template, _groups(job)))
 
 
 def _template_facts(template: "ContainerTemplate") -> dict[str, Any]:
@@ -73,7 +73,10 @@ def _template_variables(template: "ContainerTemplate") -> dict[str, str | Secret
 
 
 def _spec(
-    template: "ContainerTemplate | None", facts: Mapping[str, Any], variables: Mapping[str, str | Secret]
+    template: "ContainerTemplate | None",
+    facts: Mapping[str, Any],
+    variables: Mapping[str, str | Secret],
+    labels: Mapping[str, str],
 ) -> ContainerSpec:
     secrets = {name: value for name, value in variables.items() if _is_secret(value)}
     clear = {name: value for name, value in variables.items() if isinstance(value, str) and name not in secrets}
@@ -88,8 +91,35 @@ def _spec(
         environment=clear,
         secrets=secrets,
         networks=[network.network_name for network in networks],
-        labels={TEMPLATE_LABEL: template.name[:_MOST_LABEL_CHARACTERS]} if template is not None else {},
+        labels=labels,
     )
+
+
+def _labels(template: "ContainerTemplate | None", groups: Iterable[str]) -> dict[str, str]:
+    """What rules can ask for, as the core looks for it."""
+    supported = template.supported_executors if template is not None else ()
+    labels = {
+        TEMPLATE_LABEL: template.name[:MOST_LABEL_CHARACTERS] if template is not None else "",
+        EXECUTORS_LABEL: _listed(supported),
+        GROUPS_LABEL: _listed(groups),
+    }
+    return {name: value for name, value in labels.items() if value}
+
+
+def _groups(job: "ContainerJob") -> list[str]:
+    if job.created_by is None or not hasattr(job.created_by, "groups"):
+        return []
+    return sorted(job.created_by.groups.values_list("name", flat=True))
+
+
+def _listed(words: Iterable[str]) -> str:
+    """Words between commas, as many as fit a label; one with a comma in it cannot be told from two."""
+    text = ""
+    for word in words:
+        longer = f"{text},{word}" if text else word
+        if "," not in word and len(longer) <= MOST_LABEL_CHARACTERS:
+            text = longer
+    return text
 
 
 def _is_secret(value: str | Secret) -> bool:
