@@ -111,8 +111,11 @@ class Container:
     def _follow(self) -> None:
         try:
             self._id = self._create()
-            if not self._stopped.is_set():
-                self._engine.api.start(self._id)
+            if self._stopped.is_set():
+                self._remove()
+                self._on_end(End(problem="it was stopped before it started", finished_at=datetime.now(UTC)))
+                return
+            self._engine.api.start(self._id)
         except ImageNotFound as error:
             self._on_end(End(problem=str(error.explanation), image_problem=True, finished_at=datetime.now(UTC)))
             return
@@ -162,19 +165,26 @@ class Container:
         try:
             self._engine.images.pull(self._wanted.image)
         except APIError as error:
-            raise ImageNotFound(str(error.explanation or error)) from error
+            words = f"{self._wanted.image}: {error.explanation or error}"
+            raise ImageNotFound(words, explanation=words) from error
 
     def _read(self, stream: str) -> None:
-        rest = b""
-        logs = self._engine.api.logs(
-            self._id, stdout=stream == "stdout", stderr=stream == "stderr", stream=True, follow=True
-        )
-        for piece in logs:
+        rest, taken = b"", 0
+        for piece in self._output(stream, follow=True):
+            taken += len(piece)
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 self._on_line(stream, datetime.now(UTC), line)
-        if rest:
-            self._on_line(stream, datetime.now(UTC), rest)
+        self._engine.api.wait(self._id or "", timeout=None)
+        # An engine may end the stream of a container that ends in that moment without its last output.
+        rest += b"".join(self._output(stream, follow=False))[taken:]
+        for line in rest.removesuffix(b"\n").split(b"\n") if rest else ():
+            self._on_line(stream, datetime.now(UTC), line)
+
+    def _output(self, stream: str, *, follow: bool) -> Iterator[bytes]:
+        return self._engine.api.logs(
+            self._id or "", stdout=stream == "stdout", stderr=stream == "stderr", stream=True, follow=follow
+        )
 
     def _remove(self) -> None:
         if self._id is not None:

@@ -23,6 +23,7 @@ def main(words: Sequence[str] | None = None) -> int:
         phantom_capacity=given.phantom_capacity,
         hidden_seconds=given.hidden_seconds,
         late_seconds=given.late_seconds,
+        scattered_seconds=given.scattered_seconds,
         page_size=given.page_size,
     )
     with LocalCloudRun(
@@ -49,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         "--phantom-capacity", type=float, default=0.0, help='share of runs that start and are answered "no capacity"'
     )
     faults.add_argument("--hidden-seconds", type=float, default=0.0, help="how long a new execution cannot be seen")
-    faults.add_argument("--late-seconds", type=float, default=0.0, help="how late output may be")
+    faults.add_argument("--late-seconds", type=float, default=0.0, help="how late output is")
+    faults.add_argument("--scattered-seconds", type=float, default=0.0, help="how much later a line may be, by chance")
     faults.add_argument("--page-size", type=int, default=0, help="most items of a page")
     return parser
 

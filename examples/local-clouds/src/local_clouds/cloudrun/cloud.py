@@ -147,7 +147,8 @@ class Cloud:
             runs = [
                 run
                 for run in reversed(self._runs.values())
-                if run.is_visible and (request.parent.endswith("/jobs/-") or run.execution.name.startswith(f"{request.parent}/"))
+                if run.is_visible
+                and (request.parent.endswith("/jobs/-") or run.execution.name.startswith(f"{request.parent}/"))
             ]
         shown, token = self._page(runs, request)
         executions = [run.snapshot() for run in shown]
@@ -158,7 +159,8 @@ class Cloud:
         run = self._run(request.name)
         if run.execution.completion_time:
             raise Refusal(
-                grpc.StatusCode.FAILED_PRECONDITION, f"Execution '{request.name}' has completed and cannot be cancelled."
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"Execution '{request.name}' has completed and cannot be cancelled.",
             )
         run.cancel()
         return self._operation(run.snapshot())
@@ -204,6 +206,11 @@ class Cloud:
             raise Refusal(
                 grpc.StatusCode.PERMISSION_DENIED, f"Permission denied on 'locations/{match[2]}' (or it may not exist)."
             )
+
+    def executions(self) -> list[run_v2.Execution]:
+        """Every execution that was not removed, seen or not yet."""
+        with self._lock:
+            return [run.snapshot() for run in self._runs.values() if not run.deleted]
 
     def close(self) -> None:
         """Stop every container and wait until they are gone."""
@@ -326,9 +333,7 @@ class Cloud:
     def _operation(self, resource: Any, done: bool = False) -> operations_pb2.Operation:
         metadata = any_pb2.Any()
         metadata.Pack(type(resource).pb(resource))
-        operation = operations_pb2.Operation(
-            name=f"{self._parent}/operations/{uuid4()}", metadata=metadata, done=done
-        )
+        operation = operations_pb2.Operation(name=f"{self._parent}/operations/{uuid4()}", metadata=metadata, done=done)
         if done:
             operation.response.CopyFrom(metadata)
         with self._lock:
@@ -363,4 +368,3 @@ def _override(container: run_v2.Container, override: run_v2.RunJobRequest.Overri
         container.args = override.args
     given = {variable.name for variable in override.env}
     container.env = [variable for variable in container.env if variable.name not in given] + list(override.env)
-

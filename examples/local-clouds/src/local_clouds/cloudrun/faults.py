@@ -21,7 +21,8 @@ class Faults:
         unanswered: share of all calls that are done, and answered 503.
         phantom_capacity: share of the runs that are started and answered "no capacity".
         hidden_seconds: how long a new execution cannot be seen.
-        late_seconds: how much later than it was written output can be read; each line by chance up to that.
+        late_seconds: how much later than it was written output can be read.
+        scattered_seconds: how much later still, by chance up to that for each line: out of order.
         page_size: most items of a page, whatever a client asks for; 0 leaves it to the platform's own limit.
     """
 
@@ -31,6 +32,7 @@ class Faults:
     phantom_capacity: float = 0.0
     hidden_seconds: float = 0.0
     late_seconds: float = 0.0
+    scattered_seconds: float = 0.0
     page_size: int = 0
     _chance: random.Random = attrs.field(init=False, repr=False)
     _planned: list[tuple[str, str]] = attrs.field(init=False, factory=list, repr=False)
@@ -78,7 +80,8 @@ class Faults:
     def late(self) -> float:
         """By how many seconds the next line is late."""
         with self._lock:
-            return self._chance.uniform(0, self.late_seconds) if self.late_seconds else 0.0
+            scattered = self._chance.uniform(0, self.scattered_seconds) if self.scattered_seconds else 0.0
+            return self.late_seconds + scattered
 
     def visible_at(self, clock: Callable[[], float] = time.monotonic) -> float:
         """From when, on the monotonic clock, an execution that is made now can be seen."""

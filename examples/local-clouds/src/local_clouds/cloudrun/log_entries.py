@@ -3,10 +3,9 @@
 import json
 import re
 import threading
-import time
 from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -31,7 +30,7 @@ class Entry:
         insert_id: unique, and growing.
         stream: ``stdout`` or ``stderr``.
         text: the line without its end.
-        visible_at: from when, on the monotonic clock, it can be read.
+        received_at: from when it can be read, which is when the platform has it.
         part, parts: which of how many entries of one line.
     """
 
@@ -39,7 +38,7 @@ class Entry:
     insert_id: str
     stream: str = attrs.field(order=False)
     text: str = attrs.field(order=False)
-    visible_at: float = attrs.field(order=False, default=0.0)
+    received_at: datetime = attrs.field(order=False)
     part: int = attrs.field(order=False, default=0)
     parts: int = attrs.field(order=False, default=1)
 
@@ -115,24 +114,24 @@ class LogEntries:
         pieces = pieces or [b""]
         with self._lock:
             now = self._last = max(datetime.now(UTC), self._last)
-            visible_at = time.monotonic() + self._late()
+            received_at = now + timedelta(seconds=self._late())
             entries = self._entries.setdefault((project, job, execution), [])
             for number, piece in enumerate(pieces):
                 self._number += 1
                 text = piece.decode("utf-8", "replace")
-                entry = Entry(now, f"i{self._number:012d}", stream, text, visible_at, number, len(pieces))
+                entry = Entry(now, f"i{self._number:012d}", stream, text, received_at, number, len(pieces))
                 insort(entries, entry)
 
     def page(self, query: Query, size: int, token: str) -> tuple[list[types.LogEntry], str]:
         """Entries from the token on, oldest first, and the token of the next page."""
         with self._lock:
             entries = list(self._entries.get((query.project, query.job, query.execution), ()))
-        now = time.monotonic()
+        now = datetime.now(UTC)
         after = tuple(token.split("|")) if token else ()
         fitting = [
             entry
             for entry in entries
-            if entry.visible_at <= now
+            if entry.received_at <= now
             and entry.stream in query.streams
             and (query.since is None or entry.timestamp >= query.since)
             and (not after or (entry.timestamp.isoformat(), entry.insert_id) > after)
@@ -151,6 +150,7 @@ def _as_proto(entry: Entry, query: Query) -> types.LogEntry:
         ),
         "insert_id": entry.insert_id,
         "timestamp": entry.timestamp,
+        "receive_timestamp": entry.received_at,
         "labels": {"run.googleapis.com/execution_name": query.execution},
     }
     if entry.parts > 1:
