@@ -1,5 +1,6 @@
 """The Cloud Run executor keeps the contract, on the local cloud."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +10,12 @@ from local_clouds.cloudrun import LocalCloudRun
 
 from container_manager_cloudrun import CloudRunOptions
 from container_manager_cloudrun.plugin import container_manager_executors
-from container_manager_core.executor import ExecutorType
+from container_manager_core.executor import ContainerExecutor, ExecutorType
 from container_manager_core.resources import Resources
 from container_manager_core.spec import ContainerSpec
-from container_manager_core.testing import ExecutorConformance
+from container_manager_core.testing import ExecutorConformance, Flood, overrides
+from container_manager_core.testing.executor_kit import Prepare
+from container_manager_core.testing.program import FLOOD_LINE
 from support.engine import Engine
 
 CLOUD_RUN: ExecutorType = container_manager_executors()[0]
@@ -59,6 +62,30 @@ class TestCloudRun(ExecutorConformance):
     @pytest.fixture
     def unreachable_options(self, cloud_options: CloudRunOptions) -> Any:
         return attrs.evolve(cloud_options, api_endpoint="localhost:1", logging_endpoint="localhost:1", timeout=2.0)
+
+    @overrides(reason="Cloud Logging has whole lines alone, and the suite's child never ends its line")
+    def test_children_of_the_command_end_too(self, executor: ContainerExecutor, prepare: Prepare) -> None:
+        child = "( while :; do echo .; sleep 0.1; done ) & wait"
+        execution_id = executor.launch_job(prepare(command=self.shell(child))).execution_id
+        self.wait_for_output(executor, execution_id, b".")
+        executor.cancel(execution_id, 1.0)
+        before = executor.get_logs(execution_id).stdout
+        time.sleep(0.5)
+        assert executor.get_logs(execution_id).stdout == before, "something of it still writes"
+
+    @overrides(reason="Cloud Logging has whole lines alone, and the suite's flood stops within one")
+    def test_a_page_holds_about_its_limit(self, executor: ContainerExecutor, prepare: Prepare) -> None:
+        flood = Flood(8_000 * len(FLOOD_LINE))
+        execution_id = self.run(executor, prepare(flood))
+        limit, cursor, output, pages = 64 * 1024, "", b"", 0
+        while True:
+            page = executor.read_logs(execution_id, cursor, limit=limit)
+            assert len(page.stdout) <= 3 * limit
+            output, cursor, pages = output + page.stdout, page.cursor, pages + 1
+            if not page.more:
+                break
+        assert output == flood.data
+        assert pages > 4
 
     @pytest.fixture
     def faults(self, cloud: LocalCloudRun) -> Iterator[Injector]:

@@ -24,7 +24,7 @@ from container_manager_cloudrun.translation import refusals
 from container_manager_core.throttling import TokenBucket
 
 _TRIES = 5
-_PAUSE_SECONDS = 0.2
+_PAUSE_SECONDS = 0.1
 _LARGEST_PAGE = 1000
 """Asked for; the platform gives as many as it likes. Cloud Logging's own limit is 1000 entries."""
 _Code = grpc.StatusCode
@@ -76,16 +76,15 @@ class Api:
         )
         return None if accepted is None else accepted.metadata
 
-    def create_job(self, parent: str, job_id: str, job: run_v2.Job) -> bool:
-        """Have a definition made; whether it was not there already."""
+    def create_job(self, parent: str, job_id: str, job: run_v2.Job) -> None:
+        """Have a definition made; one that is there already is no error."""
         request = run_v2.CreateJobRequest(parent=parent, job_id=job_id, job=job)
-        accepted = self._call(
+        self._call(
             self._writes,
             lambda clients, seconds: clients.jobs.create_job(request, retry=None, timeout=seconds),
             f"create the definition {job_id}",
             accept={_Code.ALREADY_EXISTS},
         )
-        return accepted is not None
 
     def get_job(self, name: str) -> run_v2.Job | None:
         """A definition, or None."""

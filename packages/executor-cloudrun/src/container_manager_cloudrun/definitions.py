@@ -33,21 +33,25 @@ class Definitions:
         self._clock = clock
         self._installation = installation
         self._locks: Recent[str, threading.Lock] = Recent()
+        self._ready_at: Recent[str, float] = Recent()
         self._collect_at = clock.monotonic() + _COLLECT_SECONDS
 
-    def make(self, definition: Definition) -> bool:
-        """Have a definition that is missing or not ready; whether this call made it.
-
-        Blocks until it is ready. Of several threads one makes it.
+    def make(self, definition: Definition) -> None:
+        """Have a definition that is missing or not ready. Blocks until it is ready; of several threads one makes it.
 
         Raises:
             PermanentError: the platform cannot use it, for example its image.
             TransientError: it is not ready within the host's ``timeout``.
         """
+        asked_at = time.monotonic()
         with self._locks.put(definition.name, threading.Lock()):
-            made = self._api.create_job(definition.parent, definition.job_id, definition.job)
+            ready_at = self._ready_at.get(definition.name)
+            if ready_at is not None and ready_at >= asked_at:
+                return
+            self._api.create_job(definition.parent, definition.job_id, definition.job)
             self._wait(definition)
-            return made
+            self._ready_at.forget(definition.name)
+            self._ready_at.put(definition.name, time.monotonic())
 
     def collect(self, *, now: bool = False) -> int:
         """Remove this installation's definitions that were not used for long and have no executions; how many.

@@ -26,7 +26,7 @@ class Recent(Generic[K, V]):
             return self._entries.get(key)
 
     def put(self, key: K, value: V) -> V:
-        """Remember, as the newest entry, unless there is one; the entry."""
+        """Remember, unless there is an entry already; the entry."""
         with self._lock:
             value = self._entries.setdefault(key, value)
             if len(self._entries) > self._size:

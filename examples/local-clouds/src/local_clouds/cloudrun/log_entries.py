@@ -161,7 +161,7 @@ def _as_proto(entry: Entry, query: Query) -> types.LogEntry:
         return types.LogEntry(text_payload=entry.text, **facts)
     # The platform takes the severity out of what it parsed.
     severity = structured.pop("severity", None)
-    if severity in LogSeverity.keys():
+    if severity in LogSeverity.DESCRIPTOR.values_by_name:
         facts["severity"] = severity
     return types.LogEntry(json_payload=structured, **facts)
 

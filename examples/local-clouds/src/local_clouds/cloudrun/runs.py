@@ -110,10 +110,7 @@ class Run:
     def _wanted(self, server: str) -> Wanted:
         container = self.execution.template.containers[0]
         cpus, memory = size_of(container)
-        variables = {
-            variable.name: self._secrets[variable.name] if variable.name in self._secrets else variable.value
-            for variable in container.env
-        }
+        variables = {variable.name: self._secrets.get(variable.name, variable.value) for variable in container.env}
         short = self.execution.name.rpartition("/")[2]
         return Wanted(
             name=short,
