@@ -36,6 +36,7 @@ class Cloud:
         faults: what goes wrong.
         secrets: values by ``projects/<project>/secrets/<name>``, the versions in order.
         grace_seconds: between SIGTERM and SIGKILL of a task that is stopped.
+        starts: whether containers are started; otherwise executions wait for ever, to count calls by.
 
     Attributes:
         entries: what the containers wrote.
@@ -51,6 +52,7 @@ class Cloud:
         faults: Faults,
         secrets: Mapping[str, Sequence[str]],
         grace_seconds: float,
+        starts: bool = True,
     ) -> None:
         self.entries = LogEntries(faults.late)
         self.history: dict[str, dict[str, str]] = {}
@@ -62,6 +64,7 @@ class Cloud:
         self._faults = faults
         self._secrets = secrets
         self._grace_seconds = grace_seconds
+        self._starts = starts
         self._jobs: dict[str, run_v2.Job] = {}
         self._runs: dict[str, Run] = {}
         self._operations: dict[str, operations_pb2.Operation] = {}
@@ -130,7 +133,8 @@ class Cloud:
             job.latest_created_execution = run_v2.ExecutionReference(
                 name=run.execution.name, create_time=run.execution.create_time
             )
-        run.start(self._engine, self.server)
+        if self._starts:
+            run.start(self._engine, self.server)
         return self._operation(run.snapshot())
 
     def get_execution(self, request: run_v2.GetExecutionRequest) -> run_v2.Execution:
@@ -211,6 +215,41 @@ class Cloud:
         """Every execution that was not removed, seen or not yet."""
         with self._lock:
             return [run.snapshot() for run in self._runs.values() if not run.deleted]
+
+    def ended(self, name: str) -> bool:
+        """Whether an execution is over."""
+        return bool(self._run(name).execution.completion_time)
+
+    def job_names(self) -> set[str]:
+        """The resource names of every job."""
+        with self._lock:
+            return set(self._jobs)
+
+    def backdate(self, days: float) -> None:
+        """Let every job have been made, and last run, so many days earlier."""
+        with self._lock:
+            for job in self._jobs.values():
+                moment = datetime.now(UTC) - timedelta(days=days)
+                job.create_time = job.update_time = moment
+                job.latest_created_execution = run_v2.ExecutionReference(create_time=moment)
+
+    def imitate(self, name: str, count: int) -> list[str]:
+        """More running executions like one that runs, without containers; their names."""
+        model = self._run(name)
+        with self._lock:
+            names = [f"{name}-{number:05d}" for number in range(count)]
+            for imitated in names:
+                execution = model.snapshot()
+                execution.name = imitated
+                run = Run(execution, {}, 0.0, lambda stream, line: None, lambda: 0.0)
+                self._runs[imitated] = run
+        return names
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Drop imitated executions."""
+        with self._lock:
+            for name in names:
+                del self._runs[name]
 
     def close(self) -> None:
         """Stop every container and wait until they are gone."""

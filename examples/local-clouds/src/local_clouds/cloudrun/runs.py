@@ -157,7 +157,8 @@ class Run:
             self._end = end
             execution = self.execution
             execution.running_count = 0
-            execution.completion_time = end.finished_at or datetime.now(UTC)
+            # Now, not when the engine says: its last line was read a moment later, and comes before the end.
+            execution.completion_time = datetime.now(UTC)
             if end.started_at is not None:
                 execution.start_time = end.started_at
             message, failed_reason = self._verdict(end)

@@ -38,6 +38,7 @@ class LocalCloudRun:
         accounts: who may call.
         secrets: values by ``projects/<project>/secrets/<name>``, the versions in order.
         grace_seconds: between SIGTERM and SIGKILL of a task that is stopped; the platform's is 10.
+        starts: whether containers are started; otherwise executions wait for ever, to count calls by.
 
     Attributes:
         endpoint: ``localhost:<port>``.
@@ -57,6 +58,7 @@ class LocalCloudRun:
         accounts: Accounts | None = None,
         secrets: Mapping[str, Sequence[str]] | None = None,
         grace_seconds: float = 10.0,
+        starts: bool = True,
     ) -> None:
         self.project, self.region = project, region
         self.faults = faults or Faults()
@@ -64,7 +66,7 @@ class LocalCloudRun:
         self.endpoint = ""
         self._engine: docker.DockerClient = local_engine(engine_url)
         self._accounts = accounts or Accounts()
-        self.cloud = Cloud(self._engine, project, region, self.faults, secrets or {}, grace_seconds)
+        self.cloud = Cloud(self._engine, project, region, self.faults, secrets or {}, grace_seconds, starts)
         self._port = port
         self._folder = tempfile.TemporaryDirectory(prefix="local-cloudrun-")
         self.authority_file = Path(self._folder.name) / "ca.pem"
