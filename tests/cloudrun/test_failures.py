@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from local_clouds.cloudrun import Account, Accounts, Faults, LocalCloudRun
 
@@ -210,8 +211,6 @@ def test_a_secret_of_the_platforms_own_store_never_leaves_it(
         "OLD": f"secret://gcp-secretmanager/{STORED}/versions/1",
     }
     request = prepare("sh", "-c", "echo $OLD; echo $TOKEN | wc -c", secrets={"TOKEN": SECRET, "OLD": "old"})
-    import attrs
-
     request = attrs.evolve(request, spec=attrs.evolve(request.spec, secrets=reference))
     execution_id = executor.launch_job(request).execution_id
     assert wait(executor, execution_id).exit_code == 0
@@ -222,8 +221,6 @@ def test_a_secret_of_the_platforms_own_store_never_leaves_it(
 
 
 def test_a_secret_that_does_not_exist_is_told(strict_cloud: LocalCloudRun, make_executor: Any, prepare: Any) -> None:
-    import attrs
-
     executor = make_executor(strict_cloud, credentials=str(strict_cloud.key_file(RUNNER)))
     request = prepare("true")
     reference = {"TOKEN": "secret://gcp-secretmanager/projects/local-project/secrets/absent"}

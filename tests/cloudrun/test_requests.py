@@ -20,7 +20,7 @@ LIFE = {
 }
 
 
-def life(executor: Any, cloud: LocalCloudRun, request: Any, wait: Any) -> Counter[str]:
+def life(executor: Any, cloud: LocalCloudRun, request: Any) -> Counter[str]:
     """The calls of an attempt from launch to cleanup, the waiting left out."""
     cloud.counted()
     launch = executor.launch_job(request)
@@ -33,17 +33,15 @@ def life(executor: Any, cloud: LocalCloudRun, request: Any, wait: Any) -> Counte
     executor.cleanup(launch.execution_id)
     return calls + cloud.counted()
 
-    time.sleep(0.05)
-
 
 def test_an_attempt_costs_six_calls_and_a_failed_one_another(
-    make_executor: Any, cloud: LocalCloudRun, prepare: Any, wait: Any
+    make_executor: Any, cloud: LocalCloudRun, prepare: Any
 ) -> None:
     executor = make_executor(quiet_seconds=1.5)
-    first = life(executor, cloud, prepare("echo", "out"), wait)
+    first = life(executor, cloud, prepare("echo", "out"))
     assert first == {**LIFE, "RunJob": 2, "CreateJob": 1, "GetJob": first["GetJob"]}, "the first makes the definition"
-    assert life(executor, cloud, prepare("echo", "out"), wait) == LIFE
-    failed = life(executor, cloud, prepare("sh", "-c", "echo out; exit 3"), wait)
+    assert life(executor, cloud, prepare("echo", "out")) == LIFE
+    failed = life(executor, cloud, prepare("sh", "-c", "echo out; exit 3"))
     assert failed == {**LIFE, "ListTasks": 1}, "only its task tells the exit code"
 
 

@@ -1,6 +1,7 @@
 """Starts the local Cloud Run and says how to use it."""
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -29,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
     with LocalCloudRun(
         engine_url=given.engine, project=given.project, region=given.region, port=given.port, faults=faults
     ) as server:
-        config = ", ".join(f'{key} = "{value}"' for key, value in server.options.items())
+        config = ", ".join(f"{key} = {json.dumps(value)}" for key, value in server.options.items())
         print(f'[hosts.local-cloudrun]\nexecutor = "cloudrun"\nconfig = {{ {config} }}', flush=True)
         print("Serving; stop with Ctrl-C.", file=sys.stderr, flush=True)
         stopped.wait()

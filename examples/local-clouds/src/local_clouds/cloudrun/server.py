@@ -112,6 +112,8 @@ class LocalCloudRun:
             "logging_endpoint": self.endpoint,
             "credentials": "anonymous",
             "ca_file": str(self.authority_file),
+            # Output is here as soon as it is written.
+            "quiet_seconds": 0.5,
         }
 
     def key_file(self, account: Account) -> Path:
