@@ -10,7 +10,6 @@ from local_clouds.cloudrun import Account, Accounts, Faults, LocalCloudRun
 from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError
 from container_manager_core.executor import ExecutionStatus
 from container_manager_core.failure import FailureKind
-from container_manager_core.resources import Resources
 from support.engine import Engine
 
 SECRET = "correct-horse-battery-staple"
@@ -227,15 +226,3 @@ def test_a_secret_that_does_not_exist_is_told(strict_cloud: LocalCloudRun, make_
     error = refusal(executor, attrs.evolve(request, spec=attrs.evolve(request.spec, secrets=reference)))
     assert (type(error), error.kind) == (PermanentError, FailureKind.CREDENTIALS)
     assert "secrets/absent" in error.message
-
-
-def test_what_ended_for_its_memory_has_its_code_and_reason(make_executor: Any, prepare: Any, wait: Any) -> None:
-    executor = make_executor()
-    request = prepare("tail", "/dev/zero", resources=Resources(memory_mib=512))
-    execution_id = executor.launch_job(request).execution_id
-    state = wait(executor, execution_id)
-    assert state.exit_code == 137
-    assert state.failure is not None
-    assert state.failure.kind is FailureKind.OUT_OF_MEMORY
-    assert "512Mi" in state.failure.message
-    executor.cleanup(execution_id)

@@ -37,7 +37,7 @@ def life(executor: Any, cloud: LocalCloudRun, request: Any) -> Counter[str]:
 def test_an_attempt_costs_six_calls_and_a_failed_one_another(
     make_executor: Any, cloud: LocalCloudRun, prepare: Any
 ) -> None:
-    executor = make_executor(quiet_seconds=1.5)
+    executor = make_executor()
     first = life(executor, cloud, prepare("echo", "out"))
     assert first == {**LIFE, "RunJob": 2, "CreateJob": 1, "GetJob": first["GetJob"]}, "the first makes the definition"
     assert life(executor, cloud, prepare("echo", "out")) == LIFE
