@@ -47,6 +47,12 @@ _REASONS: tuple[tuple[re.Pattern[str], FailureKind, bool, str], ...] = (
         "check that the command is in the image, and built for linux/amd64",
     ),
     (
+        re.compile(r"(?:network|connector) .*not found", re.IGNORECASE),
+        FailureKind.SPEC,
+        False,
+        "check the host's vpc_connector",
+    ),
+    (
         re.compile(r"permission|unauthorized|access denied|secret", re.IGNORECASE),
         FailureKind.CREDENTIALS,
         False,
@@ -66,7 +72,6 @@ _DEFINITION_KINDS = {
     _Common.CONTAINER_IMAGE_AUTHORIZATION_CHECK_FAILED: FailureKind.CREDENTIALS,
     _Common.SECRETS_ACCESS_CHECK_FAILED: FailureKind.CREDENTIALS,
     _Common.ENCRYPTION_KEY_PERMISSION_DENIED: FailureKind.CREDENTIALS,
-    _Common.VPC_NETWORK_NOT_FOUND: FailureKind.SPEC,
 }
 _DEFINITION_HINTS = {
     FailureKind.IMAGE: "check the name and the tag; Cloud Run reads Artifact Registry and Docker Hub",
