@@ -66,6 +66,22 @@ def test_credentials_that_expired_are_renewed(strict_cloud: LocalCloudRun, make_
     assert list(executor.list_owned()) == []
 
 
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "cannot be read"), ('{"private_key": "correct-horse"}', "no key file")]
+)
+def test_a_key_file_that_cannot_be_used(
+    make_executor: Any, prepare: Any, tmp_path: Path, content: str | None, words: str
+) -> None:
+    path = tmp_path / "key.json"
+    if content is not None:
+        path.write_text(content)
+    error = refusal(make_executor(credentials=str(path)), prepare("true"))
+    assert (type(error), error.kind) == (PermanentError, FailureKind.CREDENTIALS)
+    assert words in error.message
+    assert "key.json" in error.message
+    assert "correct-horse" not in f"{error}{error.__cause__}"
+
+
 def test_a_missing_permission_is_named(strict_cloud: LocalCloudRun, make_executor: Any, prepare: Any) -> None:
     executor = make_executor(strict_cloud, credentials=str(strict_cloud.key_file(READER)))
     error = refusal(executor, prepare("true", secrets={"TOKEN": SECRET}))

@@ -39,7 +39,9 @@ def test_an_attempt_costs_six_calls_and_a_failed_one_another(
 ) -> None:
     executor = make_executor()
     first = life(executor, cloud, prepare("echo", "out"))
-    assert first == {**LIFE, "RunJob": 2, "CreateJob": 1, "GetJob": first["GetJob"]}, "the first makes the definition"
+    assert first == {**LIFE, "RunJob": 2, "CreateJob": 1, "GetJob": first["GetJob"], "ListJobs": 1}, (
+        "the first makes the definition"
+    )
     assert life(executor, cloud, prepare("echo", "out")) == LIFE
     failed = life(executor, cloud, prepare("sh", "-c", "echo out; exit 3"))
     assert failed == {**LIFE, "ListTasks": 1}, "only its task tells the exit code"
@@ -77,3 +79,22 @@ def test_a_hundred_equal_jobs_have_one_definition(engine: Engine, make_executor:
         assert len({execution_id.partition("/executions/")[0] for execution_id in ids}) == 1
         assert cloud.calls["CreateJob"] <= 2, "at most one call of each worker"
         assert len(cloud.cloud.job_names()) == 1
+
+
+def test_a_listing_of_others_is_given_up_for_single_calls(
+    make_executor: Any, cloud: LocalCloudRun, prepare: Any
+) -> None:
+    """Two executions of different definitions, behind 300 of somebody else's: two pages, then one call each."""
+    executor = make_executor()
+    requests = [prepare("sleep", "600", working_directory=folder) for folder in ("/", "/tmp")]
+    ids = [executor.launch_job(request).execution_id for request in requests]
+    others = cloud.cloud.imitate(ids[0], 300)
+    try:
+        cloud.counted()
+        states = executor.check_statuses(ids)
+        assert {state.status for state in states.values()} == {ExecutionStatus.RUNNING}
+        assert cloud.counted() == {"ListExecutions": 2, "GetExecution": 2}
+    finally:
+        cloud.cloud.forget(others)
+        for execution_id in ids:
+            executor.cleanup(execution_id)

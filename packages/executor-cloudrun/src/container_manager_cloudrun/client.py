@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -127,10 +127,15 @@ class Api:
         Args:
             definition: the last part of its name.
         """
+        for page in self.execution_pages(definition):
+            yield from page
+
+    def execution_pages(self, definition: str = "-") -> Iterator[Sequence[run_v2.Execution]]:
+        """The same, page by page: each is a call."""
         parent = f"{self._options.parent}/jobs/{definition}"
         request = run_v2.ListExecutionsRequest(parent=parent, page_size=_LARGEST_PAGE)
         for page in self._pages(lambda clients: clients.executions.list_executions, request, "list executions"):
-            yield from page.executions
+            yield page.executions
 
     def cancel_execution(self, name: str) -> bool:
         """Have an execution stopped; False when it is gone or has ended."""
@@ -226,8 +231,9 @@ class Api:
             bucket.take()
             # The longest pause is over: what the lease allows now, the call has.
             seconds = min(self._options.timeout, confirm()) if confirm is not None else self._options.timeout
+            clients = self._connect()
             try:
-                return call(self._connect(), seconds)
+                return call(clients, seconds)
             except GoogleAuthError as error:
                 raise refusals.no_credentials(error) from error
             except GoogleAPICallError as error:
@@ -237,7 +243,7 @@ class Api:
                 again = throttled or (repeatable and refusals.is_unanswered(error))
                 if refusals.is_expired(error) and not renewed:
                     renewed = again = True
-                    self.close()
+                    self._renew(clients)
                 if not again or number == _TRIES:
                     raise refusals.refused(error, action, starts_something=starts_something) from error
             if throttled:
@@ -248,8 +254,17 @@ class Api:
     def _connect(self) -> _Clients:
         with self._connecting:
             if self._clients is None:
-                self._clients = self._new_clients()
+                try:
+                    self._clients = self._new_clients()
+                except GoogleAuthError as error:
+                    raise refusals.no_credentials(error) from error
             return self._clients
+
+    def _renew(self, used: _Clients) -> None:
+        """Have the next call connect anew, with new credentials. Other threads' calls end on what they have."""
+        with self._connecting:
+            if self._clients is used:
+                self._clients = None
 
     def _new_clients(self) -> _Clients:
         options = self._options

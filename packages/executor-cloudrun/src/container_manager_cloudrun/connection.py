@@ -10,7 +10,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.oauth2 import service_account
 
 from container_manager_cloudrun.options import CloudRunOptions
-from container_manager_core.errors import ConfigurationError
+from container_manager_core.errors import PermanentError
+from container_manager_core.failure import FailureKind
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _CHANNEL: list[tuple[str, Any]] = [
@@ -24,7 +25,7 @@ def credentials_of(options: CloudRunOptions) -> Any:
     """The credentials that a host asks for, new.
 
     Raises:
-        ConfigurationError: the key file cannot be used.
+        PermanentError: the key file cannot be used.
         google.auth.exceptions.GoogleAuthError: there are no Application Default Credentials.
     """
     if options.credentials == "anonymous":
@@ -36,13 +37,18 @@ def credentials_of(options: CloudRunOptions) -> Any:
             options.credentials, scopes=_SCOPES
         )
     except OSError as error:
-        raise ConfigurationError(
-            "credentials", f"the key file {options.credentials!r} cannot be read ({error.strerror})", "check the path"
+        raise PermanentError(
+            f"credentials: the key file {options.credentials!r} cannot be read ({error.strerror})",
+            FailureKind.CREDENTIALS,
+            "check the path",
         ) from error
-    except (ValueError, KeyError) as error:
-        raise ConfigurationError(
-            "credentials", f"{options.credentials!r} is no key file of a service account", "download it anew"
-        ) from error
+    except (ValueError, KeyError):
+        # Without the cause, which may show what the file holds.
+        raise PermanentError(
+            f"credentials: {options.credentials!r} is no key file of a service account",
+            FailureKind.CREDENTIALS,
+            "download it anew",
+        ) from None
     return credentials.with_always_use_jwt_access(True)
 
 
@@ -56,13 +62,13 @@ def channel(endpoint: str, default_host: str, credentials: Any, ca_file: Path | 
         ca_file: the authorities to trust; None takes the usual ones.
 
     Raises:
-        ConfigurationError: the file cannot be read.
+        PermanentError: the file cannot be read.
     """
     try:
         roots = ca_file.read_bytes() if ca_file is not None else None
     except OSError as error:
-        raise ConfigurationError(
-            "ca_file", f"{str(ca_file)!r} cannot be read ({error.strerror})", "check the path"
+        raise PermanentError(
+            f"ca_file: {str(ca_file)!r} cannot be read ({error.strerror})", FailureKind.CREDENTIALS, "check the path"
         ) from error
     opened: grpc.Channel = grpc_helpers.create_channel(
         endpoint if ":" in endpoint else f"{endpoint}:443",

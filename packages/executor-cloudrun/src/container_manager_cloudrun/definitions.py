@@ -10,7 +10,10 @@ from container_manager_cloudrun.recent import Recent
 from container_manager_cloudrun.translation.definition import Definition
 from container_manager_cloudrun.translation.states import definition_refused, is_owned, last_used
 from container_manager_core.clock import Clock
-from container_manager_core.errors import TransientError
+from container_manager_core.errors import ExecutorError, TransientError
+from container_manager_core.log import get_logger
+
+_log = get_logger()
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -34,7 +37,7 @@ class Definitions:
         self._installation = installation
         self._locks: Recent[str, threading.Lock] = Recent()
         self._ready_at: Recent[str, float] = Recent()
-        self._collect_at = clock.monotonic() + _COLLECT_SECONDS
+        self._collect_at = clock.monotonic()
 
     def make(self, definition: Definition) -> None:
         """Have a definition that is missing or not ready. Blocks until it is ready; of several threads one makes it.
@@ -52,16 +55,14 @@ class Definitions:
             self._wait(definition)
             self._ready_at.forget(definition.name)
             self._ready_at.put(definition.name, time.monotonic())
+        self._collect_hourly()
 
-    def collect(self, *, now: bool = False) -> int:
+    def collect(self) -> int:
         """Remove this installation's definitions that were not used for long and have no executions; how many.
 
-        Does so at most once an hour, unless it is to be ``now``. One that is used again just then is made again, but
-        an execution that is accepted in the very moment is lost with it.
+        One that is used again just then is made again, but an execution that is accepted in the very moment in
+        which its definition is removed is lost with it.
         """
-        if not now and self._clock.monotonic() < self._collect_at:
-            return 0
-        self._collect_at = self._clock.monotonic() + _COLLECT_SECONDS
         oldest = self._clock.now() - timedelta(days=self._options.definition_days)
         removed = 0
         for job in self._api.list_jobs():
@@ -71,6 +72,15 @@ class Definitions:
                 self._api.delete_job(job)
                 removed += 1
         return removed
+
+    def _collect_hourly(self) -> None:
+        if self._clock.monotonic() < self._collect_at:
+            return
+        self._collect_at = self._clock.monotonic() + _COLLECT_SECONDS
+        try:
+            self.collect()
+        except ExecutorError as error:
+            _log.warning("definitions.not_collected", error=str(error))
 
     def _wait(self, definition: Definition) -> None:
         deadline = time.monotonic() + self._options.timeout

@@ -25,7 +25,7 @@ from container_manager_cloudrun.translation.states import (
     owned_execution,
     state_of,
 )
-from container_manager_core.errors import ConfigurationError, ExecutorError, TransientError
+from container_manager_core.errors import ExecutorError, TransientError
 from container_manager_core.executor import (
     ContainerExecutor,
     ExecutionRequest,
@@ -38,11 +38,8 @@ from container_manager_core.executor import (
     OwnedExecution,
     Plan,
 )
-from container_manager_core.log import get_logger
 from container_manager_core.secrets import Masker
 from container_manager_core.spec import ContainerSpec
-
-_log = get_logger()
 
 _PAGE_BYTES = 1_048_576
 _FIRST_PAUSE_SECONDS = 0.1
@@ -94,7 +91,11 @@ class CloudRunExecutor(ContainerExecutor):
         return NOT_FOUND if execution is None else self._state(execution)
 
     def check_statuses(self, execution_ids: Sequence[str]) -> Mapping[str, ExecutionState]:
-        """See the contract. One listing tells of many; it ends as soon as each was seen."""
+        """See the contract. One listing tells of many; it ends as soon as each was seen.
+
+        A listing of more pages than executions were asked for, in a project with many others, is given up for
+        single calls.
+        """
         states = dict.fromkeys(execution_ids, NOT_FOUND)
         wanted: dict[str, ExecutionName] = {}
         for execution_id in states:
@@ -103,17 +104,17 @@ class CloudRunExecutor(ContainerExecutor):
                 wanted[execution_id] = name
         definitions = {name.job for name in wanted.values()}
         if len(wanted) > 1:
-            found = self._api.list_executions(next(iter(definitions)) if len(definitions) == 1 else "-")
-            for execution in found:
-                if execution.name in wanted:
-                    states[execution.name] = self._state(execution)
-                    del wanted[execution.name]
-                    if not wanted:
-                        break
-        elif wanted:
-            (execution_id,) = wanted
-            states[execution_id] = self.check_status(execution_id)
-        return states
+            wanted_at_first = len(wanted)
+            pages = self._api.execution_pages(next(iter(definitions)) if len(definitions) == 1 else "-")
+            for number, page in enumerate(pages, 1):
+                found = {execution.name: self._state(execution) for execution in page if execution.name in wanted}
+                states |= found
+                wanted = {name: parts for name, parts in wanted.items() if name not in found}
+                if not wanted or number >= wanted_at_first:
+                    break
+            else:
+                return states
+        return states | {execution_id: self.check_status(execution_id) for execution_id in wanted}
 
     def read_logs(self, execution_id: str, cursor: str = "", *, limit: int = _PAGE_BYTES) -> LogPage:
         reading = self._reading(execution_id, cursor)
@@ -153,20 +154,18 @@ class CloudRunExecutor(ContainerExecutor):
             self._api.delete_execution(execution_id)
         self._removed.put(execution_id, True)
         self._ended.forget(execution_id)
-        try:
-            self._definitions.collect()
-        except ExecutorError as error:
-            _log.warning("definitions.not_collected", host=self._context.host, error=str(error))
 
     def check_health(self) -> Health:
         began = self._context.clock.monotonic()
         try:
             self._api.check()
-        except (ExecutorError, ConfigurationError) as error:
-            latency = self._context.clock.monotonic() - began
-            message = error.message if isinstance(error, ExecutorError) else str(error)
-            hint = error.hint if isinstance(error, ExecutorError) else error.remedy
-            return Health(ok=False, latency_seconds=latency, message=message, hint=hint or "check the host's options")
+        except ExecutorError as error:
+            return Health(
+                ok=False,
+                latency_seconds=self._context.clock.monotonic() - began,
+                message=error.message,
+                hint=error.hint or "check the host's options",
+            )
         return Health(
             ok=True,
             latency_seconds=self._context.clock.monotonic() - began,
@@ -184,8 +183,8 @@ class CloudRunExecutor(ContainerExecutor):
         ]
 
     def remove_unused_definitions(self) -> int:
-        """Remove definitions that were not used for ``definition_days``, now; how many. `cleanup` does it hourly."""
-        return self._definitions.collect(now=True)
+        """Remove definitions that were not used for ``definition_days``, now; how many. Making one does it hourly."""
+        return self._definitions.collect()
 
     def close(self) -> None:
         self._api.close()

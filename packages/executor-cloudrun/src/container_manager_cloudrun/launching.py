@@ -1,6 +1,7 @@
 """Starting one attempt, at most once, on a platform that does not know attempts."""
 
 import time
+from itertools import chain
 from typing import Any
 
 from google.cloud import run_v2
@@ -45,9 +46,8 @@ class Launcher:
 
     def launch(self, job: ExecutionRequest) -> Launch:
         """See `ContainerExecutor.launch_job`."""
-        problems = [*plan_of(job.spec, self._options).problems, *request_problems(job, self._options)]
-        if problems:
-            first = problems[0]
+        problems = chain(plan_of(job.spec, self._options).problems, request_problems(job, self._options))
+        if (first := next(problems, None)) is not None:
             raise PermanentError(f"{first.place}: {first.message}", FailureKind.SPEC, first.remedy)
         definition = definition_of(job.spec, self._options, job.installation_id)
         found = self._find_in(definition.job_id, job)

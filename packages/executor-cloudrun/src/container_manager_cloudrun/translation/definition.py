@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -84,7 +85,7 @@ def overrides_of(job: ExecutionRequest) -> dict[str, Any]:
         container["args"] = arguments
     overrides: dict[str, Any] = {"container_overrides": [container]}
     if spec.timeout_seconds is not None:
-        overrides["timeout"] = timedelta(seconds=max(1, round(spec.timeout_seconds)))
+        overrides["timeout"] = timedelta(seconds=math.ceil(spec.timeout_seconds))
     return overrides
 
 
