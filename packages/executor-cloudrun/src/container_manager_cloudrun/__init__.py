@@ -1,1 +1,5 @@
-"""The Google Cloud Run executor of container-manager. `container_manager_cloudrun.plugin` registers it."""
+"""The Google Cloud Run executor of container-manager. Importing it imports no SDK."""
+
+from container_manager_cloudrun.options import CloudRunOptions
+
+__all__ = ["CloudRunOptions"]
