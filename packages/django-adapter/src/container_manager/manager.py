@@ -39,7 +39,7 @@ class DjangoManager(ContainerManager):
         """Wake the workers, and tell the hooks of jobs that the models have stored."""
         self.store.wake()
         for job in jobs:
-            self._announce(job, None)
+            self.bulk.announce(job, None)
 
 
 def get_manager() -> DjangoManager:
