@@ -1,6 +1,9 @@
-"""The admin alone."""
+"""The admin, and the pages for monitoring."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("container-manager/", include("container_manager.urls")),
+]

@@ -31,6 +31,9 @@ class ManagerSettings:
         health_interval_seconds: time between two health checks of a host.
         reap_interval_seconds: time between two looks for executions nobody owns.
         database: alias of the database that holds the jobs.
+        monitoring_token: whoever shows it sees health in full and the metrics; empty: nobody does by a token.
+        monitoring_public: whether everybody sees them.
+        metrics_window_seconds: how far back the metrics of ended executions look.
     """
 
     auto_pull_images: bool = True
@@ -44,11 +47,15 @@ class ManagerSettings:
     health_interval_seconds: float = 30.0
     reap_interval_seconds: float = 60.0
     database: str = "default"
+    monitoring_token: str = attrs.field(default="", repr=False)
+    monitoring_public: bool = False
+    metrics_window_seconds: float = 3600.0
 
     def __attrs_post_init__(self) -> None:
         require_integer("MAX_CONCURRENT_JOBS", self.max_concurrent_jobs, 1, 1_000_000, "jobs")
         require_number("POLL_INTERVAL", self.poll_interval, 0.01, 3600, "seconds")
         require_number("IMAGE_PULL_TIMEOUT", self.image_pull_timeout, 0.1, 86400, "seconds")
+        require_number("METRICS_WINDOW_SECONDS", self.metrics_window_seconds, 1, 31 * 86400, "seconds")
         if self.database not in settings.DATABASES:
             known = ", ".join(sorted(settings.DATABASES))
             raise ConfigurationError("DATABASE", f"{self.database!r} is no database", f"known are: {known}")

@@ -676,6 +676,12 @@ class Migration(migrations.Migration):
             model_name="containerexecution",
             index=models.Index(condition=models.Q(("amount__gt", 0)), fields=["launched"], name="cm_execution_cost"),
         ),
+        migrations.AddIndex(
+            model_name="containerexecution",
+            index=models.Index(
+                condition=models.Q(("finished_at__isnull", False)), fields=["finished_at"], name="cm_execution_ended"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="containerexecution",
             constraint=models.UniqueConstraint(fields=("job", "attempt"), name="container_manager_attempt_once"),

@@ -57,7 +57,12 @@ class ContainerExecution(models.Model):
         ordering = ("job", "attempt")
         verbose_name = "execution"
         constraints = (models.UniqueConstraint(fields=["job", "attempt"], name="container_manager_attempt_once"),)
-        indexes = (models.Index(fields=["launched"], name="cm_execution_cost", condition=models.Q(amount__gt=0)),)
+        indexes = (
+            models.Index(fields=["launched"], name="cm_execution_cost", condition=models.Q(amount__gt=0)),
+            models.Index(
+                fields=["finished_at"], name="cm_execution_ended", condition=models.Q(finished_at__isnull=False)
+            ),
+        )
 
     def __str__(self) -> str:
         return f"attempt {self.attempt} of {self.job_id}"

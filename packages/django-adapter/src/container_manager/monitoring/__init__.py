@@ -1,0 +1,1 @@
+"""What monitoring asks: whether all is well, and how much there is of everything."""
