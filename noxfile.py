@@ -1,6 +1,7 @@
 """Every check of this repository, and the demo. ``nox`` runs all checks, ``nox -l`` lists them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import nox
 ROOT = Path(__file__).parent
 PACKAGES = sorted(project.parent for project in ROOT.glob("packages/*/pyproject.toml"))
 CORE = ROOT / "packages" / "core"
+ADAPTER = ROOT / "packages" / "django-adapter"
+WITHOUT_DJANGO = [package for package in PACKAGES if package != ADAPTER]
 THIRD_PARTY = ROOT / "examples" / "third-party-executor"
 LOCAL_CLOUDS = ROOT / "examples" / "local-clouds"
 
@@ -20,7 +23,10 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.stop_on_first_error = False
-nox.options.sessions = ["lint", "types", "imports", "docs", "wheels", "tests", "lowest", "third_party"]
+nox.options.sessions = [
+    *("lint", "types", "imports", "docs", "wheels"),
+    *("tests", "django", "lowest", "third_party"),
+]
 
 
 def _found_pythons() -> list[str]:
@@ -67,12 +73,17 @@ def _group(name: str) -> list[str]:
 
 
 def _editable(*folders: Path) -> list[str]:
-    """The words for pip to install packages from this checkout, with every extra that they have."""
+    """The words for pip to install packages from this checkout, with every extra that brings more than others of it."""
     words: list[str] = []
     for folder in folders:
-        extras = ",".join(sorted(_project(folder).get("optional-dependencies", {})))
+        optional = _project(folder).get("optional-dependencies", {}).items()
+        extras = ",".join(sorted(name for name, wanted in optional if not all(map(_is_ours, wanted))))
         words += ["-e", f"{folder}[{extras}]" if extras else str(folder)]
     return words
+
+
+def _is_ours(requirement: str) -> bool:
+    return requirement.startswith("container-manager-")
 
 
 PYTHONS = _found_pythons()
@@ -81,6 +92,10 @@ LESS = [f"--ignore=tests/{folder}" for folder in ("executors", "faults", "projec
 
 The faults, minutes of waiting for real engines, are injected once: on the newest.
 """
+
+
+DJANGO_ONCE = [f"tests/django/{name}" for name in ("browser", "test_demo.py", "test_documents.py")]
+"""What hardly depends on versions and databases: tried with the newest Python, on SQLite."""
 
 
 @nox.session
@@ -120,7 +135,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Each distribution: built, installed alone in a new environment, imported and asked for its executors."""
-    session.install(*_group("wheels"))
+    session.install(*_group("wheels"), *_group("test"))
     with tempfile.TemporaryDirectory() as folder:
         dist = Path(folder) / "dist"
         for package in PACKAGES:
@@ -133,7 +148,7 @@ def _try_wheel(session: nox.Session, package: Path, dist: Path, environment: Pat
     """Install a wheel, with the core's where it needs that, and try it from an empty folder."""
     python = environment / "bin" / "python"
     with_command_line = "[cli]" if package == CORE else ""
-    found = {folder: _wheel_of(folder, dist) for folder in {CORE, package}}
+    found = {folder: _wheel_of(folder, dist) for folder in (package, *_ours_below(package))}
     session.run("python", "-m", "venv", str(environment))
     wanted = [f"{_project(folder)['name']}{with_command_line} @ {wheel.as_uri()}" for folder, wheel in found.items()]
     session.run(str(python), "-m", "pip", "install", "--quiet", *wanted, external=True)
@@ -142,6 +157,15 @@ def _try_wheel(session: nox.Session, package: Path, dist: Path, environment: Pat
         session.run(str(python), "-I", str(check), _project(package)["name"], external=True)
         if package == CORE:
             session.run(str(environment / "bin" / "container-manager"), "--help", external=True, silent=True)
+    if package == ADAPTER:
+        fresh_project = ROOT / "tests" / "support" / "fresh_project.py"
+        session.run("python", str(fresh_project), str(python), env={"PYTHONPATH": str(ROOT / "tests")})
+
+
+def _ours_below(package: Path) -> list[Path]:
+    """The packages of this checkout that a package depends on."""
+    wanted = {re.match(r"[\w-]+", requirement).group() for requirement in _project(package)["dependencies"]}
+    return [other for other in PACKAGES if _project(other)["name"] in wanted]
 
 
 def _wheel_of(package: Path, dist: Path) -> Path:
@@ -152,9 +176,23 @@ def _wheel_of(package: Path, dist: Path) -> Path:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The tests, on a real engine: the one that answers, or one that is installed and started for them."""
-    session.install(*_group("test"), *_editable(*PACKAGES, LOCAL_CLOUDS))
+    session.install(*_group("test"), *_editable(*WITHOUT_DJANGO, LOCAL_CLOUDS))
     left_out = {PYTHONS[0]: ["--ignore=tests/faults"], PYTHONS[-1]: []}
-    session.run("pytest", *(session.posargs or left_out.get(str(session.python), LESS)))
+    session.run("pytest", "--ignore=tests/django", *(session.posargs or left_out.get(str(session.python), LESS)))
+
+
+@nox.session(python=PYTHONS)
+def django(session: nox.Session) -> None:
+    """The Django adapter's tests, on SQLite and on PostgreSQL: Django 5.2 with Python 3.11, else the newest 6.x."""
+    version = "django>=5.2,<6" if session.python == "3.11" else "django>=6,<7"
+    is_newest = session.python == PYTHONS[-1]
+    session.install(version, *_group("test-browser" if is_newest else "test-django"), *_editable(*PACKAGES))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    once = [f"--ignore={path}" for path in DJANGO_ONCE]
+    session.run("pytest", "tests/django", "--database=sqlite", *([] if is_newest else once))
+    session.run("pytest", "tests/django", "--database=postgresql", *once)
 
 
 @nox.session(python=PYTHONS[0])
@@ -170,14 +208,18 @@ def lowest(session: nox.Session) -> None:
         *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", *ours),
         *("--python", session.virtualenv.location, "--output-file", str(floors), str(wanted)),
     )
-    session.install("--requirement", str(floors), *_group("test"), *packages, *_editable(LOCAL_CLOUDS))
-    session.run("pytest", *(session.posargs or LESS))
+    session.install("--requirement", str(floors), *_group("test-django"), *packages, *_editable(LOCAL_CLOUDS))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("pytest", "--ignore=tests/django", *LESS)
+    session.run("pytest", "tests/django", "--database=postgresql", *(f"--ignore={path}" for path in DJANGO_ONCE))
 
 
 @nox.session
 def storm(session: nox.Session) -> None:
     """The long run of the fault suite: 200 jobs, 200 killed workers, and more of everything."""
-    session.install(*_group("test"), *_editable(*PACKAGES, LOCAL_CLOUDS))
+    session.install(*_group("test"), *_editable(*WITHOUT_DJANGO, LOCAL_CLOUDS))
     session.run("pytest", "tests/faults", "--storm-jobs=200", "--storm-kills=200", *session.posargs)
 
 
@@ -192,13 +234,21 @@ def third_party(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """A handful of containers, their output as it comes, and what became of each."""
-    session.install(*_group("test"), *_editable(*PACKAGES, LOCAL_CLOUDS))
+    session.install(*_group("test"), *_editable(*WITHOUT_DJANGO, LOCAL_CLOUDS))
     session.run("python", "examples/demo/demo.py", env={"PYTHONPATH": str(ROOT / "tests")})
+
+
+@nox.session(name="demo-django")
+def demo_django(session: nox.Session) -> None:
+    """A Django project that runs jobs, one of them its own management command; ``-- --serve`` leaves it running."""
+    session.install(*_group("test-django"), *_editable(*PACKAGES))
+    demo = ROOT / "examples" / "django-demo" / "demo.py"
+    session.run("python", str(demo), *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, on a real engine."""
-    session.install(*_group("test"), *_editable(*PACKAGES, LOCAL_CLOUDS))
+    session.install(*_group("test-django"), *_editable(*PACKAGES, LOCAL_CLOUDS))
     for benchmark in sorted(ROOT.glob("benchmarks/*.py")):
         session.run("python", str(benchmark), *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})

@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The project set up, its tables made; its database's URL."""
     with ExitStack() as stack:
-        if request.config.getoption("--database") == "postgresql":
+        if request.config.getoption("--database", "sqlite") == "postgresql":
             try:
                 server = stack.enter_context(open_postgres())
             except ServiceUnavailable as error:

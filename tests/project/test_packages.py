@@ -3,42 +3,25 @@
 import ast
 import importlib
 import inspect
-import pkgutil
 import subprocess
 import sys
-from types import ModuleType
 
 import pytest
 
 from support.documents import ROOT
+from support.public_names import misplaced
 
-PACKAGES = sorted(init.parent.name for init in ROOT.glob("packages/*/src/*/__init__.py"))
+PACKAGES = sorted(
+    init.parent.name
+    for init in ROOT.glob("packages/*/src/*/__init__.py")
+    if init.parent.name != "container_manager"  # Django's: its tests look at it
+)
 SDKS = ("boto3", "botocore", "django", "docker", "google.cloud", "requests", "scaleway")
-
-
-def modules_of(package: str) -> list[ModuleType]:
-    """A package and every package below it: what has an ``__init__`` of its own."""
-    root = importlib.import_module(package)
-    below = pkgutil.walk_packages(root.__path__, f"{package}.")
-    return [root, *(importlib.import_module(found.name) for found in below if found.ispkg)]
-
-
-def _place_in_order(name: str) -> tuple[int, str]:
-    """Constants, then classes, then functions, each by name: as ruff sorts them."""
-    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
-
-
-def public_names(module: ModuleType) -> set[str]:
-    """The names without an underscore that a package's ``__init__`` binds, submodules left out."""
-    return {name for name in dir(module) if not name.startswith("_") and not inspect.ismodule(getattr(module, name))}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_all_is_sorted_and_names_what_is_public(package: str) -> None:
-    for module in modules_of(package):
-        listed = list(getattr(module, "__all__", []))
-        assert listed == sorted(listed, key=_place_in_order), module.__name__
-        assert set(listed) == public_names(module), module.__name__
+    assert not misplaced(package)
 
 
 def test_the_core_gives_each_name_from_the_module_that_a_type_checker_sees() -> None:

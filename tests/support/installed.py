@@ -9,6 +9,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 ENTRY_POINTS = "container_manager"
+NOT_A_PLUGIN = {"container-manager-core", "django-container-manager"}
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
         if Path(package, "py.typed") not in files:
             raise SystemExit(f"{installed.name} lacks {package}/py.typed")
     announced = [point for point in installed.entry_points if point.group == ENTRY_POINTS]
-    if not announced and installed.name != "container-manager-core":
+    if not announced and installed.name not in NOT_A_PLUGIN:
         raise SystemExit(f"{installed.name} announces nothing in the entry point group {ENTRY_POINTS}")
     for point in announced:
         point.load()

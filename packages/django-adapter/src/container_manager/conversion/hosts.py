@@ -20,10 +20,11 @@ def host_of(row: "ExecutorHost") -> Host:
         raise InvalidInput("executor_config", f"{row.executor_config!r} is no table", "write a JSON object")
     if not isinstance(row.labels, Mapping):
         raise InvalidInput("labels", f"{row.labels!r} is no table", "write a JSON object")
+    config: Any = _docker_config(row) if row.executor_type == "docker" else dict(row.executor_config)
     return Host(
         name=row.name,
         executor=row.executor_type,
-        config=_docker_config(row) if row.executor_type == "docker" else dict(row.executor_config),
+        config=config,
         weight=row.weight,
         max_concurrent_jobs=row.max_concurrent_jobs,
         cost_per_hour=row.cost_per_hour,

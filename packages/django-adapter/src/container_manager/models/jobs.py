@@ -294,7 +294,7 @@ class ContainerJob(models.Model):
         """What is to run is only changed while no worker holds the job."""
         if any(field.name == "spec" for field, _, _ in values):
             base_qs = base_qs.filter(status=JobStatus.PENDING.value, attempt=0, worker=None)
-        return super()._do_update(base_qs, using, pk_val, values, *rest)  # type: ignore[misc]
+        return super()._do_update(base_qs, using, pk_val, values, *rest)
 
     @property
     def is_editable(self) -> bool:

@@ -1,12 +1,13 @@
 """What the database says of queue, workers and hosts. No platform is asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import attrs
 from django.db import connections
-from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, JSONField, Min, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, JSONField, Min, Q, Sum, When
 from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Greatest
@@ -144,7 +145,8 @@ def read_outcomes(database: str, window: timedelta) -> Sequence[Outcome]:
         When(started_at__isnull=False, then=ExpressionWrapper(F("finished_at") - F("started_at"), DurationField()))
     )
     counts = {name: Count("pk", filter=Q(ran__lte=timedelta(seconds=bound))) for bound, name in names.items()}
-    grouped = _grouped(ended.annotate(ran=ran)).annotate(
+    alike = ended.annotate(ran=ran).order_by().values("host_id", "executor_type", "status", "failure_kind")
+    grouped: Iterable[Mapping[str, Any]] = alike.annotate(
         count=Count("pk"), spent=Sum("cost"), seconds=Sum("ran"), all_ran=Count("started_at"), **counts
     )
     return [
@@ -160,10 +162,6 @@ def read_outcomes(database: str, window: timedelta) -> Sequence[Outcome]:
         )
         for row in grouped
     ]
-
-
-def _grouped(executions: "QuerySet[ContainerExecution]") -> "QuerySet[ContainerExecution, dict[str, object]]":
-    return executions.order_by().values("host_id", "executor_type", "status", "failure_kind")
 
 
 def _live_by_host(database: str) -> Mapping[str, Mapping[str, int]]:

@@ -52,17 +52,17 @@ class Database:
     @contextmanager
     def connected(self) -> Iterator[BaseDatabaseWrapper]:
         """A connection that is also the ORM's in this thread, while the block runs."""
-        if not self._pooled or getattr(self._borrowed, "depth", 0):
+        if not self._pooled or getattr(self._borrowed, "depth", False):
             yield connections[self.alias]
             return
         usual = connections[self.alias]
         own = self._borrow()
         connections[self.alias] = own
-        self._borrowed.depth = 1
+        self._borrowed.depth = True
         try:
             yield own
         finally:
-            self._borrowed.depth = 0
+            self._borrowed.depth = False
             connections[self.alias] = usual
             self._give_back(own)
 
