@@ -7,12 +7,18 @@ import attrs
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
+_FOR_DJANGO = ("docs/api.md", "docs/quickstart.md", "packages/django-adapter/README.md")
 
 
 def documents() -> list[Path]:
     """Every document that people read."""
     patterns = ("*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/README.md")
     return sorted(document for pattern in patterns for document in ROOT.glob(pattern))
+
+
+def django_documents() -> list[Path]:
+    """Those whose examples, in their order, are steps in one Django project; all others need no Django."""
+    return [ROOT / name for name in _FOR_DJANGO]
 
 
 @attrs.frozen(kw_only=True)
@@ -22,24 +28,31 @@ class Example:
     Attributes:
         place: the document and the line where it begins.
         language: the word behind the fence.
+        title: the file that the text belongs to; empty for none.
         code: its text.
     """
 
     place: str
     language: str
+    title: str
     code: str
 
 
 def examples(*languages: str) -> list[Example]:
-    """The blocks in these languages, in every document."""
-    return [example for document in documents() for example in _examples(document) if example.language in languages]
+    """The blocks in these languages, in every document that needs no Django."""
+    plain = [document for document in documents() if document not in django_documents()]
+    return [example for document in plain for example in examples_of(document) if example.language in languages]
 
 
-def _examples(document: Path) -> Iterator[Example]:
+def examples_of(document: Path) -> Iterator[Example]:
+    """The blocks of a document."""
     for token in MarkdownIt().parse(document.read_text()):
         if token.type == "fence":
             line = token.map[0] + 1 if token.map else 0
-            yield Example(place=f"{document.relative_to(ROOT)}:{line}", language=token.info.strip(), code=token.content)
+            language, _, rest = token.info.strip().partition(" ")
+            title = rest.removeprefix('title="').removesuffix('"')
+            place = f"{document.relative_to(ROOT)}:{line}"
+            yield Example(place=place, language=language, title=title, code=token.content)
 
 
 def links(document: Path) -> list[str]:

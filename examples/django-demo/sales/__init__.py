@@ -1,0 +1,1 @@
+"""What was sold, and reports on it that are made in containers."""
