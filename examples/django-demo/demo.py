@@ -86,9 +86,7 @@ def run(folder: Path, *, serve: bool) -> None:
             running(server_words, environment, server_log) as server,
         ):
             wait_until_served(f"{address}/container-manager/health/", server, server_log)
-            print(
-                f"The admin is at {address}/admin/, health and metrics are at {address}/container-manager/", flush=True
-            )
+            print(f"The admin is at {address}/admin/, health and metrics at {address}/container-manager/", flush=True)
             subprocess.run(manage("run_demo", "--image", image), env=environment, check=True)
             if serve:
                 print("\nServing until Ctrl-C", flush=True)

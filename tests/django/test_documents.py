@@ -12,6 +12,7 @@ import pytest
 from support.documents import ROOT, Example, django_documents, examples_of, steps
 from support.engine import Engine
 
+DOCUMENTS = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in django_documents()]
 TIMEOUT_SECONDS = 120
 
 

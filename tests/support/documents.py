@@ -39,9 +39,10 @@ class Example:
 
 
 def examples(*languages: str) -> list[Example]:
-    """The blocks in these languages, in every document that needs no Django."""
+    """The blocks in these languages that stand for themselves, in every document that needs no Django."""
     plain = [document for document in documents() if document not in django_documents()]
-    return [example for document in plain for example in examples_of(document) if example.language in languages]
+    found = [example for document in plain for example in examples_of(document)]
+    return [example for example in found if example.language in languages and not example.title]
 
 
 def examples_of(document: Path) -> Iterator[Example]:
