@@ -61,6 +61,7 @@ def add_execution(**facts: Any) -> Any:
         "finished_at": now,
         "cost": Decimal("0.25"),
         "record": "{}",
+        "launched": 0,
     }
     return ContainerExecution.objects.create(**{**given, **facts})
 

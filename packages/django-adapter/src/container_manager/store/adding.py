@@ -30,8 +30,8 @@ def add(connection: Any, cursor: Any, table: str, added: Iterable[Mapping[str, A
         return
     statement = insert(table, tuple(first))
     given = (values(connection, row.values()) for row in chain([first], found))
-    while some := list(islice(given, _ROWS_A_STATEMENT)):
-        cursor.executemany(statement, some)
+    while batch := list(islice(given, _ROWS_A_STATEMENT)):
+        cursor.executemany(statement, batch)
 
 
 def added_rows(jobs: Sequence[Job]) -> Iterator[Mapping[str, Any]]:
