@@ -316,7 +316,8 @@ class ContainerJob(models.Model):
         from container_manager.store.rows import fresh_columns
 
         value = self.as_value()
-        blank: dict[str, Any] = {str(field.column): getattr(self, field.attname) for field in self._meta.concrete_fields}
+        fields = self._meta.concrete_fields
+        blank: dict[str, Any] = {str(field.column): getattr(self, field.attname) for field in fields}
         jobs = [
             attrs.evolve(
                 value,
