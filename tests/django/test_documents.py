@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -38,28 +39,30 @@ class Reader:
             "COLUMNS": "200",
         }
 
-    def follow(self, example: Example) -> None:
-        """Do it; fails when a command does, or shows something else."""
-        code = re.sub(r"\balpine\b", self._image, example.code)
-        if example.language == "python" and example.title:
-            self._write(example.title, code)
-        elif example.language == "python":
-            self._run(example, ["python", "manage.py", "shell", "--command", code])
-        elif example.language == "console":
-            for step in steps(example):
-                said = self._run(example, ["sh", "-c", re.sub(r"\balpine\b", self._image, step.command)])
-                missing = [line for line in step.output if line not in said.splitlines()]
-                assert not missing, f"{example.place}: {step.command}\n{said}"
+    def run(self, examples: Sequence[Example]) -> None:
+        """Run them in one `manage.py shell`, each with names of its own."""
+        code = [f"exec(compile({self._ours(each.code)!r}, {each.place!r}, 'exec'), {{}})" for each in examples]
+        self._run(examples[0].place, ["python", "-W", "error", "manage.py", "shell", "--command", "\n".join(code)])
 
-    def _write(self, name: str, code: str) -> None:
-        """Add it to a file, which may be new, in a package that may be new."""
-        file = self._folder / name
+    def type(self, example: Example) -> None:
+        """Type its commands; each shows what it says."""
+        for step in steps(example):
+            said = self._run(example.place, ["sh", "-c", self._ours(step.command)])
+            missing = [line for line in step.output if line not in said.splitlines()]
+            assert not missing, f"{example.place}: {step.command}\n{said}"
+
+    def write(self, example: Example) -> None:
+        """Add it to its file, which may be new, in a package that may be new."""
+        file = self._folder / example.title
         file.parent.mkdir(parents=True, exist_ok=True)
         (file.parent / "__init__.py").touch()
         with file.open("a") as written:
-            written.write(f"\n{code}")
+            written.write(f"\n{self._ours(example.code)}")
 
-    def _run(self, example: Example, words: Sequence[str]) -> str:
+    def _ours(self, text: str) -> str:
+        return re.sub(r"\balpine\b", self._image, text)
+
+    def _run(self, place: str, words: Sequence[str]) -> str:
         done = subprocess.run(
             words,
             cwd=self._folder,
@@ -69,8 +72,8 @@ class Reader:
             text=True,
             timeout=TIMEOUT_SECONDS,
         )
-        assert done.returncode == 0, f"{example.place}\n{done.stdout}"
-        assert "Traceback" not in done.stdout, f"{example.place}\n{done.stdout}"
+        assert done.returncode == 0, f"{place}\n{done.stdout}"
+        assert "Traceback" not in done.stdout, f"{place}\n{done.stdout}"
         return done.stdout
 
 
@@ -81,5 +84,16 @@ def test_the_examples_of_a_document_work_in_their_order(document: Path, engine: 
     reader = Reader(tmp_path, engine)
     followed = list(examples_of(document))
     assert {"console", "python"} <= {example.language for example in followed}
-    for example in followed:
-        reader.follow(example)
+    for kind, together in groupby(followed, _kind):
+        if kind == "run":
+            reader.run(list(together))
+            continue
+        for example in together:
+            if kind != "shown":
+                getattr(reader, kind)(example)
+
+
+def _kind(example: Example) -> str:
+    if example.title:
+        return "write"
+    return {"python": "run", "console": "type"}.get(example.language, "shown")
