@@ -12,10 +12,12 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-PACKAGES = sorted(project.parent for project in ROOT.glob("packages/*/pyproject.toml"))
 CORE = ROOT / "packages" / "core"
 ADAPTER = ROOT / "packages" / "django-adapter"
-WITHOUT_DJANGO = [package for package in PACKAGES if package != ADAPTER]
+_FOUND = sorted(project.parent for project in ROOT.glob("packages/*/pyproject.toml"))
+WITHOUT_DJANGO = [package for package in _FOUND if package != ADAPTER]
+# A package comes after those that it needs: pip 23 would look for them in an index otherwise.
+PACKAGES = [*WITHOUT_DJANGO, ADAPTER]
 THIRD_PARTY = ROOT / "examples" / "third-party-executor"
 LOCAL_CLOUDS = ROOT / "examples" / "local-clouds"
 
