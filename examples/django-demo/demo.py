@@ -96,7 +96,9 @@ def run(folder: Path, *, serve: bool) -> None:
 def main() -> None:
     if sys.platform != "linux":
         raise SystemExit("The demo makes its image of this machine's Python, which works on Linux alone.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell has started this deaf to interrupts, and all that this starts.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="cm-django-demo-") as folder:
             run(Path(folder), serve="--serve" in sys.argv[1:])
