@@ -208,9 +208,9 @@ def test_metrics_tell_the_queue_the_oldest_wait_and_what_runs_where(client: Any,
 
     now = timezone.now()
     add_host(max_concurrent_jobs=4, last_health_check=now)
-    waiting, later, running = add_job(), add_job(scheduled_at=now + timedelta(hours=1)), add_job()
+    add_job(created_at=now - timedelta(seconds=100))
+    later, running = add_job(scheduled_at=now + timedelta(hours=1)), add_job()
     assert later.due_at is not None
-    ContainerJob.objects.filter(pk=waiting.pk).update(created_at=now - timedelta(seconds=100))
     ContainerJob.objects.filter(pk=running.pk).update(status="running", host_name="here")
     add_worker()
     found = samples(client)
@@ -233,10 +233,8 @@ def test_a_job_whose_time_has_come_waits_since_then_though_no_worker_has_seen_it
 
     now = timezone.now()
     due = now - timedelta(seconds=50)
-    job = add_job(scheduled_at=now + timedelta(hours=1))
-    ContainerJob.objects.filter(pk=job.pk).update(
-        created_at=now - timedelta(days=1), scheduled_at=due, due_at=microseconds(due)
-    )
+    job = add_job(created_at=now - timedelta(days=1), scheduled_at=due)
+    ContainerJob.objects.filter(pk=job.pk).update(due_at=microseconds(due))
     found = samples(client)
     assert found["container_manager_jobs_waiting", labelled(state="ready")] == 1
     assert 50 <= found["container_manager_oldest_waiting_seconds", labelled()] < 150
@@ -246,11 +244,9 @@ def test_a_restarted_job_waits_since_its_restart(client: Any, with_token: None) 
     from django.utils import timezone
 
     from container_manager.manager import get_manager
-    from container_manager.models import ContainerJob
 
     add_host()
-    job = add_job()
-    ContainerJob.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(days=1))
+    job = add_job(created_at=timezone.now() - timedelta(days=1))
     get_manager().worker().run(drain=True)
     assert samples(client)["container_manager_oldest_waiting_seconds", labelled()] == 0
     job.restart()
