@@ -243,11 +243,11 @@ def test_a_job_whose_time_has_come_waits_since_then_though_no_worker_has_seen_it
 def test_a_restarted_job_waits_since_its_restart(client: Any, with_token: None) -> None:
     from django.utils import timezone
 
-    from container_manager.manager import get_manager
+    from container_manager.manager import become_worker
 
     add_host()
     job = add_job(created_at=timezone.now() - timedelta(days=1))
-    get_manager().worker().run(drain=True)
+    become_worker().worker().run(drain=True)
     assert samples(client)["container_manager_oldest_waiting_seconds", labelled()] == 0
     job.restart()
     assert job.attempt == 1
