@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent
 PACKAGES = sorted(project.parent for project in ROOT.glob("packages/*/pyproject.toml"))
 CORE = ROOT / "packages" / "core"
 THIRD_PARTY = ROOT / "examples" / "third-party-executor"
+LOCAL_CLOUDS = ROOT / "examples" / "local-clouds"
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
@@ -151,7 +152,7 @@ def _wheel_of(package: Path, dist: Path) -> Path:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The tests, on a real engine: the one that answers, or one that is installed and started for them."""
-    session.install(*_group("test"), *_editable(*PACKAGES))
+    session.install(*_group("test"), *_editable(*PACKAGES, LOCAL_CLOUDS))
     left_out = {PYTHONS[0]: ["--ignore=tests/faults"], PYTHONS[-1]: []}
     session.run("pytest", *(session.posargs or left_out.get(str(session.python), LESS)))
 
@@ -169,14 +170,14 @@ def lowest(session: nox.Session) -> None:
         *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", *ours),
         *("--python", session.virtualenv.location, "--output-file", str(floors), str(wanted)),
     )
-    session.install("--requirement", str(floors), *_group("test"), *packages)
+    session.install("--requirement", str(floors), *_group("test"), *packages, *_editable(LOCAL_CLOUDS))
     session.run("pytest", *(session.posargs or LESS))
 
 
 @nox.session
 def storm(session: nox.Session) -> None:
     """The long run of the fault suite: 200 jobs, 200 killed workers, and more of everything."""
-    session.install(*_group("test"), *_editable(*PACKAGES))
+    session.install(*_group("test"), *_editable(*PACKAGES, LOCAL_CLOUDS))
     session.run("pytest", "tests/faults", "--storm-jobs=200", "--storm-kills=200", *session.posargs)
 
 
@@ -191,13 +192,13 @@ def third_party(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """A handful of containers, their output as it comes, and what became of each."""
-    session.install(*_group("test"), *_editable(*PACKAGES))
+    session.install(*_group("test"), *_editable(*PACKAGES, LOCAL_CLOUDS))
     session.run("python", "examples/demo/demo.py", env={"PYTHONPATH": str(ROOT / "tests")})
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, on a real engine."""
-    session.install(*_group("test"), *_editable(*PACKAGES))
+    session.install(*_group("test"), *_editable(*PACKAGES, LOCAL_CLOUDS))
     for benchmark in sorted(ROOT.glob("benchmarks/*.py")):
         session.run("python", str(benchmark), *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})

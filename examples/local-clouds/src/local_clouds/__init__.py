@@ -1,0 +1,1 @@
+"""Clouds on a laptop: the wire protocols of three clouds in front of the local Docker engine."""

@@ -1,0 +1,1 @@
+"""The Scaleway executor of container-manager. `container_manager_scaleway.plugin` registers it."""
