@@ -111,8 +111,11 @@ class Container:
     def _follow(self) -> None:
         try:
             self._id = self._create()
-            if not self._stopped.is_set():
-                self._engine.api.start(self._id)
+            if self._stopped.is_set():
+                self._remove()
+                self._on_end(End(problem="it was stopped before it started", finished_at=datetime.now(UTC)))
+                return
+            self._engine.api.start(self._id)
         except ImageNotFound as error:
             self._on_end(End(problem=str(error.explanation), image_problem=True, finished_at=datetime.now(UTC)))
             return
