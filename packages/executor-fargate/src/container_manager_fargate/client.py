@@ -93,7 +93,7 @@ class Client:
         self, api: Api, operation: str, entries: str, *, accept: tuple[str, ...] = (), **words: Any
     ) -> Iterator[Any]:
         """The entries of a list, over all its pages."""
-        token: dict[str, str] = {}
+        token: dict[str, Any] = {}
         while True:
             answer = self.call(api, operation, accept=accept, **words, **token)
             yield from answer.get(entries, ())

@@ -55,7 +55,9 @@ class Definitions:
         if known is not None:
             return known
         with self._lock:
-            return self._arns.get(family) or self._arns.put(family, self._found(family) or self._registered(family, order))
+            return self._arns.get(family) or self._arns.put(
+                family, self._found(family) or self._registered(family, order)
+            )
 
     def forget(self, order: Order) -> None:
         """Somebody removed the definition: the next `arn` looks again."""

@@ -43,9 +43,7 @@ def _secret(name: str) -> str:
 
 def _parameter(name: str) -> str:
     """The value of a parameter of AWS Systems Manager, decrypted."""
-    answer = _ask(
-        "ssm", "get_parameter", PARAMETER_STORE, name, Name=parameter_name(name), WithDecryption=True
-    )
+    answer = _ask("ssm", "get_parameter", PARAMETER_STORE, name, Name=parameter_name(name), WithDecryption=True)
     return str(answer["Parameter"]["Value"])
 
 

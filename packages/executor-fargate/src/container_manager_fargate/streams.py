@@ -57,7 +57,11 @@ class Streams:
         )
 
     def _events(self, task_id: str, since: int) -> Iterator[Mapping[str, Any]]:
-        words: dict[str, Any] = {"logGroupName": self._group, "logStreamName": self._name(task_id), "startFromHead": True}
+        words: dict[str, Any] = {
+            "logGroupName": self._group,
+            "logStreamName": self._name(task_id),
+            "startFromHead": True,
+        }
         if since:
             words["startTime"] = since
         token = None

@@ -1,6 +1,6 @@
 """The log driver ``awslogs``: takes lines of output and puts them, in batches, into moto's CloudWatch Logs.
 
-Like the real one it has no empty lines, cuts lines at 16 KiB and does not tell stdout from stderr.
+Like the real one it has no empty lines, cuts lines at 256 KiB and does not tell stdout from stderr.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from moto.logs.models import LogsBackend, logs_backends
 
 from local_clouds.fargate.faults import Faults
 
-_LONGEST_PIECE = 16_384
+_LONGEST_PIECE = 262_118
 _PAUSE_SECONDS = 0.05
 _EVENTS_PER_BATCH = 10_000
 

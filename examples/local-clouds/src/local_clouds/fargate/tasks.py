@@ -48,9 +48,7 @@ class Task:
         wanted: the RunTask request.
     """
 
-    def __init__(
-        self, ground: Ground, cluster: str, definition: Mapping[str, Any], wanted: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, ground: Ground, cluster: str, definition: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         self._ground = ground
         self._definition = definition
         self._wanted = wanted

@@ -200,9 +200,7 @@ def _no_credentials(error: Exception) -> ExecutorError:
     )
 
 
-def _unanswered(
-    error: BotoCoreError, operation: str, options: FargateOptions, starts_something: bool
-) -> ExecutorError:
+def _unanswered(error: BotoCoreError, operation: str, options: FargateOptions, starts_something: bool) -> ExecutorError:
     if isinstance(error, _NO_CREDENTIALS):
         return _no_credentials(error)
     text = f"{_call(operation)} was not answered: {error}"
