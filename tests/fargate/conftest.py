@@ -14,8 +14,10 @@ from local_clouds.fargate import Faults, LocalFargate
 from container_manager_core.executor import ExecutionRequest, ExecutionState, ExecutorContext
 from container_manager_core.spec import ContainerSpec
 from container_manager_fargate.executor import FargateExecutor
+from container_manager_fargate.translation.definition import INSTALLATION_TAG
 from support.engine import Engine
 from support.fargate import DENIED, USER, options_for
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fargate")
@@ -28,7 +30,7 @@ def cloud(engine: Engine) -> Iterator[LocalFargate]:
     """The cloud. Faults that a test asks for are taken back by `faults`."""
     with (
         closing(local_engine(engine.base_url)) as client,
-        LocalFargate(client, users=(USER, DENIED), clusters=("default", "other"), most_vcpus=400) as opened,
+        LocalFargate(client, users=(USER, DENIED), clusters=("default", "other"), most_vcpus=100) as opened,
     ):
         yield opened
 
@@ -78,7 +80,7 @@ def installation_id() -> str:
 
 @pytest.fixture
 def make_executor(cloud: LocalFargate, installation_id: str) -> Iterator[MakeExecutor]:
-    """Makes executors in the cloud; whatever they own is removed at the end."""
+    """Makes executors in the cloud; what they started is told to stop at the end."""
     usual = installation_id
     with ExitStack() as stack:
 
@@ -89,9 +91,9 @@ def make_executor(cloud: LocalFargate, installation_id: str) -> Iterator[MakeExe
             return executor
 
         yield make
-        cleaner = make()
-        for owned in cleaner.list_owned():
-            cleaner.cleanup(owned.execution_id)
+    for task in cloud.ecs.tasks:
+        if {"key": INSTALLATION_TAG, "value": usual} in task.tags and not task.stopped:
+            task.stop("the test is over")
 
 
 @pytest.fixture

@@ -90,9 +90,7 @@ def test_small_pages_at_every_list_change_nothing(executor: Any, faults: Faults,
     assert {owned.execution_id for owned in executor.list_owned()} == set(ids)
 
 
-def test_output_of_a_running_task_is_asked_for_at_intervals_alone(
-    cloud: Any, make_executor: Any, prepare: Any
-) -> None:
+def test_output_of_a_running_task_is_asked_for_at_intervals_alone(cloud: Any, make_executor: Any, prepare: Any) -> None:
     executor = make_executor(log_interval_seconds=60)
     execution_id = executor.launch_job(prepare("sleep", "60")).execution_id
     before = cloud.calls["GetLogEvents"]

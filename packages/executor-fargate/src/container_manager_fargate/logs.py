@@ -14,7 +14,8 @@ import attrs
 from container_manager_core.errors import InvalidInput
 from container_manager_core.executor import LogChunk, LogPage, Stream
 
-_CURSOR = re.compile(r"(?P<since>[0-9a-f]{1,12})/(?P<taken>[0-9a-f*,]*)")
+_ENTRY = r"[0-9a-f]{1,12}(?:\*[0-9a-f]{1,12})?"
+_CURSOR = re.compile(rf"(?P<since>[0-9a-f]{{1,12}})/(?P<taken>{_ENTRY}(?:,{_ENTRY})*)")
 
 
 @attrs.frozen
@@ -43,7 +44,7 @@ class Cursor:
             raise InvalidInput("cursor", f"{text!r} is no cursor of the Fargate executor", "use one that it gave")
         since = time = int(match["since"], 16)
         taken = {}
-        for entry in filter(None, match["taken"].split(",")):
+        for entry in match["taken"].split(","):
             pause, _, count = entry.partition("*")
             time += int(pause, 16)
             taken[time] = int(count, 16) if count else 1

@@ -23,6 +23,9 @@ MEMORY_BY_CPU: Mapping[int, Sequence[int]] = {
 }
 """Memory in MiB by CPU in units of 1/1024 vCPU."""
 
+MISSING_SUBNET = "subnet-gone"
+"""The one subnet that does not exist; every other id will do."""
+
 _FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 _CLIENT_TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
@@ -83,7 +86,7 @@ def check_run(wanted: Mapping[str, Any]) -> None:
     if not network.get("subnets"):
         raise Refused("InvalidParameterException", "subnets can not be empty.")
     for subnet in network["subnets"]:
-        if not subnet.startswith("subnet-"):
+        if not subnet.startswith("subnet-") or subnet == MISSING_SUBNET:
             raise Refused("InvalidParameterException", f"The subnet ID '{subnet}' does not exist")
     check_tags(wanted.get("tags") or [])
 

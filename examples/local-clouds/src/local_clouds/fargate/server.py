@@ -46,7 +46,6 @@ class LocalFargate:
         clusters: which there are.
         log_groups: which there are from the beginning.
         most_vcpus: the account's quota.
-        limits_cpu: whether containers get no more CPU than their task.
         port: where to listen on 127.0.0.1; 0 takes a free one.
 
     Attributes:
@@ -64,7 +63,6 @@ class LocalFargate:
         clusters: Sequence[str] = ("default",),
         log_groups: Sequence[str] = ("/container-manager",),
         most_vcpus: float = 4000,
-        limits_cpu: bool = True,
         port: int = 0,
     ) -> None:
         self.faults = faults or Faults()
@@ -82,7 +80,7 @@ class LocalFargate:
             secret_value=self._secret_value,
             region=region,
             account_id=ACCOUNT_ID,
-            limits_cpu=limits_cpu,
+            most_cpus=engine.info()["NCPU"],
         )
         self.ecs = Ecs(ground, clusters, self.faults, most_vcpus)
         self._moto = Client(DomainDispatcherApplication(create_backend_app), use_cookies=False)

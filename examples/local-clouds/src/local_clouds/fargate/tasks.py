@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ class Ground:
         logs: takes their output.
         secret_value: gives the values of secrets.
         region, account_id: whose tasks they are.
-        limits_cpu: whether containers get no more CPU than their task.
+        most_cpus: what a container gets at most: the engine takes no limit above what its machine has.
     """
 
     engine: docker.DockerClient
@@ -35,7 +35,7 @@ class Ground:
     secret_value: SecretValue
     region: str
     account_id: str
-    limits_cpu: bool = True
+    most_cpus: float
 
 
 class Task:
@@ -74,6 +74,10 @@ class Task:
     @property
     def stopped(self) -> bool:
         return self._status == "STOPPED"
+
+    @property
+    def tags(self) -> Sequence[Mapping[str, str]]:
+        return self._wanted.get("tags") or ()
 
     @property
     def desired(self) -> str:
@@ -165,7 +169,7 @@ class Task:
                 **{name: time.timestamp() for name, time in self._times.items()},
             }
             if with_tags:
-                facts["tags"] = wanted.get("tags") or []
+                facts["tags"] = list(self.tags)
         return {name: value for name, value in facts.items() if value is not None}
 
     def _override(self) -> Mapping[str, Any]:
@@ -192,8 +196,8 @@ class Task:
             user=definition.get("user"),
             working_directory=definition.get("workingDirectory"),
             memory_mib=self.memory_mib,
-            cpus=self.cpu / 1024 if self._ground.limits_cpu else None,
-            labels={tag["key"]: tag["value"] for tag in self._wanted.get("tags") or ()},
+            cpus=min(self.cpu / 1024, self._ground.most_cpus),
+            labels={tag["key"]: tag["value"] for tag in self.tags},
         )
 
     def _stream(self, log: Mapping[str, str]) -> str:

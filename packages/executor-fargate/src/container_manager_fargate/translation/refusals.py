@@ -79,7 +79,7 @@ _WORDS: tuple[tuple[re.Pattern[str], type[ExecutorError], FailureKind, str], ...
     ),
     (re.compile(r"RequestLimitExceeded|rate exceeded", re.I), TransientError, FailureKind.PLATFORM, ""),
     (
-        re.compile(r"capacity is unavailable|RESOURCE:", re.I),
+        re.compile(r"[Cc]apacity is unavailable|RESOURCE:[A-Z]"),
         CapacityError,
         FailureKind.CAPACITY,
         "wait, or give subnets in more availability zones",
@@ -155,13 +155,13 @@ def _refused(error: ClientError, text: str, options: FargateOptions, starts_some
     if code == "ClusterNotFoundException":
         hint = f"create the cluster {options.cluster!r}, or correct the host's cluster and region"
         return PermanentError(text, FailureKind.SPEC, hint)
+    if code in _DENIED:
+        return PermanentError(text, FailureKind.CREDENTIALS, "allow the action to the worker's user or role")
     known = by_words(text)
     if known is not None:
         return known
     if code in _IDENTITY:
         return PermanentError(text, FailureKind.CREDENTIALS, "check the worker's access key, secret key and clock")
-    if code in _DENIED:
-        return PermanentError(text, FailureKind.CREDENTIALS, "allow the action to the worker's user or role")
     if is_platforms_fault(error):
         return TransientError(text, may_have_started=starts_something)
     return PermanentError(text, FailureKind.SPEC, "check the job's spec and the host's options")
@@ -184,7 +184,7 @@ def no_capacity(reasons: Iterable[str]) -> ExecutorError:
 def unusable(error: Exception, options: FargateOptions) -> ExecutorError:
     """The error for a client that cannot even be made."""
     if isinstance(error, NoRegionError):
-        return PermanentError(str(error), FailureKind.SPEC, "set the host's region, or AWS_REGION")
+        return PermanentError(str(error), FailureKind.SPEC, "set the host's region, or AWS_DEFAULT_REGION")
     if isinstance(error, InvalidRegionError):
         return PermanentError(str(error), FailureKind.SPEC, "correct the host's region")
     if isinstance(error, _NO_CREDENTIALS):
