@@ -31,9 +31,7 @@ log_settle_seconds = 0.1
 @pytest.fixture
 def manager(engine: Engine, cloud: LocalFargate, tmp_path: Path) -> Any:
     path = tmp_path / "container-manager.toml"
-    path.write_text(
-        CONFIGURATION.format(engine=engine.base_url, url=cloud.url, region=cloud.region, role=ROLE)
-    )
+    path.write_text(CONFIGURATION.format(engine=engine.base_url, url=cloud.url, region=cloud.region, role=ROLE))
     with ContainerManager(Config.load(path)) as opened:
         yield opened
 

@@ -44,7 +44,7 @@ class Injector:
         self._faults.plan(self.ACTIONS[method], Fault.THROTTLED, times * each)
 
     def lose_answer(self, method: str) -> None:
-        self._faults.plan(self.ACTIONS[method], Fault.LOST)
+        self._faults.plan(self.ACTIONS[method], Fault.LOST, TRIES)
 
     def hide_new(self, seconds: float) -> None:
         self._faults.hidden_seconds = seconds

@@ -61,8 +61,8 @@ class Client:
     ) -> Mapping[str, Any]:
         """The answer to one call; an empty one when the platform refuses it with a code that is accepted.
 
-        What the platform throttles or answers with an error of its own is tried four times in all, with
-        growing random pauses. What it does not answer at all is not tried again.
+        What the platform throttles, answers with an error of its own or cuts off is tried four times in all,
+        with growing random pauses: every call that is made can be repeated. What does not reach it is not.
 
         Args:
             api, operation: such as ``describe_tasks``.
@@ -115,7 +115,7 @@ class Client:
         if refusals.is_expired(error):
             self.close()  # the next client reads the credentials anew
             return True
-        return refusals.is_platforms_fault(error)
+        return refusals.is_platforms_fault(error) or refusals.is_cut_off(error)
 
     def _client(self, api: Api) -> Any:
         with self._lock:

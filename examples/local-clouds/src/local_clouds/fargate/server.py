@@ -1,6 +1,7 @@
 """The cloud as a server: HTTP in front, ECS of its own, everything else by moto."""
 
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,16 @@ _JSON = {"Content-Type": "application/x-amz-json-1.1"}
 _LISTS = {"GetLogEvents": ("limit", 10_000), "DescribeLogStreams": ("limit", 50)}
 
 Response = tuple[int, Mapping[str, str], bytes]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away, as a killed worker does, is nothing to tell."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class LocalFargate:
@@ -85,8 +96,7 @@ class LocalFargate:
         self.ecs = Ecs(ground, clusters, self.faults, most_vcpus)
         self._moto = Client(DomainDispatcherApplication(create_backend_app), use_cookies=False)
         self._counting = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self._answer))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), _handler(self._answer))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="local fargate")
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -162,15 +172,22 @@ class LocalFargate:
         words = name.split(":")
         try:
             if name.startswith("arn:") and words[2] == "secretsmanager":
-                found = secretsmanager_backends[ACCOUNT_ID][self.region].get_secret_value(words[6], "", "")
-                value = str(found["SecretString"])
+                value = self._stored_secret(":".join(words[:7]), words[6])
                 return str(json.loads(value)[words[7]]) if len(words) > 7 else value
             parameter = ssm_backends[ACCOUNT_ID][self.region].get_parameter(name.partition(":parameter")[2] or name)
         except (KeyError, JsonRESTError, ServiceException) as error:
             raise LookupError(f"ResourceNotFoundException: {name}: {error}") from error
         if parameter is None:
             raise LookupError(f"ParameterNotFound: {name}")
-        return str(parameter.value)
+        return str(parameter.response_object(decrypt=True)["Value"])
+
+    def _stored_secret(self, *names: str) -> str:
+        """The first that exists: a whole ARN has six random characters behind the name, a short one has not."""
+        backend = secretsmanager_backends[ACCOUNT_ID][self.region]
+        for name in names[:-1]:
+            if name in (secret.arn for secret in backend.secrets.values()):
+                return str(backend.get_secret_value(name, "", "")["SecretString"])
+        return str(backend.get_secret_value(names[-1], "", "")["SecretString"])
 
 
 def _action(request: Request) -> tuple[str, str]:

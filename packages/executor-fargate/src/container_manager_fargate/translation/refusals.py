@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
@@ -117,6 +118,11 @@ def is_expired(error: Exception) -> bool:
 def is_platforms_fault(error: Exception) -> bool:
     """Whether the platform answered that it failed itself."""
     return _status(error) >= 500
+
+
+def is_cut_off(error: Exception) -> bool:
+    """Whether the connection ended before the answer."""
+    return isinstance(error, ConnectionClosedError)
 
 
 def is_inactive_definition(refusal: ExecutorError) -> bool:
