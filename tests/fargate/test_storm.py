@@ -50,7 +50,7 @@ class Starts:
         filters = {
             "type": "container",
             "event": "start",
-            "label": ["local-clouds=fargate", f"container-manager.installation={installation_id}"],
+            "label": ["local-clouds", f"container-manager.installation={installation_id}"],
         }
         self._events = self._client.events(decode=True, filters=filters)
         self._thread = threading.Thread(target=self._listen, daemon=True)

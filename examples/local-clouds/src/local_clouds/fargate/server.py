@@ -21,7 +21,7 @@ from local_clouds.fargate.ecs import ConflictingToken, Ecs
 from local_clouds.fargate.faults import Fault, Faults
 from local_clouds.fargate.identity import Refused, Request, User, caller
 from local_clouds.fargate.logdriver import LogDriver
-from local_clouds.fargate.tasks import CLOUD, Ground
+from local_clouds.fargate.tasks import Ground
 
 ACCOUNT_ID = "123456789012"
 _SERVICES = {
@@ -85,7 +85,13 @@ class LocalFargate:
         self._logs = LogDriver(ACCOUNT_ID, region, self.faults)
         for group in log_groups:
             self._logs.create_group(group)
+        self._server = _Server(("127.0.0.1", port), _handler(self._answer))
+        taken = self._server.server_address[1]
+        self._name = f"fargate-{taken}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="local fargate")
+        self.url = f"http://127.0.0.1:{taken}"
         ground = Ground(
+            name=self._name,
             engine=engine,
             logs=self._logs,
             secret_value=self._secret_value,
@@ -96,9 +102,6 @@ class LocalFargate:
         self.ecs = Ecs(ground, clusters, self.faults, most_vcpus)
         self._moto = Client(DomainDispatcherApplication(create_backend_app), use_cookies=False)
         self._counting = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), _handler(self._answer))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="local fargate")
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         self._logs.start()
@@ -115,8 +118,8 @@ class LocalFargate:
         self._logs.stop()
 
     def remove_left_behind(self) -> None:
-        """Remove the containers of a cloud that was killed. Not while another one runs on the engine."""
-        for container_id in left_behind(self._engine, CLOUD):
+        """Remove the containers of a cloud that listened on the same port and was killed."""
+        for container_id in left_behind(self._engine, self._name):
             self._engine.api.remove_container(container_id, force=True, v=True)
 
     def _answer(self, request: Request) -> Response | None:

@@ -12,8 +12,6 @@ import docker
 from local_clouds.containers import Container, End, Wanted
 from local_clouds.fargate.logdriver import LogDriver
 
-CLOUD = "fargate"
-
 SecretValue = Callable[[str], str]
 """Gives the value of a secret by its ARN or name; raises `LookupError` when there is none."""
 
@@ -23,6 +21,7 @@ class Ground:
     """What tasks stand on.
 
     Attributes:
+        name: of the cloud, on its containers.
         engine: runs the containers.
         logs: takes their output.
         secret_value: gives the values of secrets.
@@ -30,6 +29,7 @@ class Ground:
         most_cpus: what a container gets at most: the engine takes no limit above what its machine has.
     """
 
+    name: str
     engine: docker.DockerClient
     logs: LogDriver
     secret_value: SecretValue
@@ -103,7 +103,7 @@ class Task:
             return
         self._container = Container(
             self._ground.engine,
-            CLOUD,
+            self._ground.name,
             self._engine_configuration(environment),
             on_start=self._started,
             on_line=self._line,
