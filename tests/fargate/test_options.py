@@ -136,7 +136,7 @@ def test_prices_can_be_replaced(tmp_path: Path) -> None:
     assert fargate.price(structured(region="eu-central-1", prices=str(file)), spec) == Decimal("43.2")
 
 
-def test_arm_costs_less(tmp_path: Path) -> None:
+def test_arm_costs_less() -> None:
     (fargate,) = container_manager_executors()
     assert fargate.price is not None
     options = structured(region="us-east-1")

@@ -5,11 +5,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader, create_loader
 
 from container_manager_core.errors import ExecutorError, TransientError
 from container_manager_core.throttling import TokenBucket
@@ -133,10 +136,20 @@ class Client:
             user_agent_extra="container-manager",
         )
         try:
-            session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+            own = botocore.session.Session()
+            own.register_component("data_loader", _data_loader())
+            session = boto3.session.Session(
+                profile_name=options.profile, region_name=options.region, botocore_session=own
+            )
             return session.client(api.value, endpoint_url=options.endpoint_url, config=settings)
         except (BotoCoreError, ValueError) as error:
             raise refusals.unusable(error, options) from error
+
+
+@cache
+def _data_loader() -> Loader:
+    """What the SDK knows of the APIs, read once: reading it takes longer than all the rest of making a client."""
+    return create_loader()
 
 
 def _said(refusal: ExecutorError, uncertain: bool) -> ExecutorError:
