@@ -25,9 +25,11 @@ def test_a_capacity_failure_that_started_the_task_all_the_same_is_a_launch(
     cloud: LocalFargate, faults: Faults, executor: Any, prepare: Any
 ) -> None:
     request = prepare("true")
+    before = cloud.calls["RunTask"]
     faults.plan("RunTask", Fault.CAPACITY_STARTED)
     launched = executor.launch_job(request)
     assert tasks_of(cloud, request.name) == [launched.execution_id]
+    assert cloud.calls["RunTask"] - before == 1, "the list showed it: nothing had to be asked for again"
 
 
 def test_a_task_hidden_behind_a_capacity_failure_is_found_by_its_token(
