@@ -89,11 +89,13 @@ def _is_ours(requirement: str) -> bool:
 
 
 PYTHONS = _found_pythons()
-LESS = [f"--ignore=tests/{folder}" for folder in ("executors", "faults", "project")]
-"""Left out where neither the oldest nor the newest Python runs the tests: what hardly depends on versions.
-
-The faults, minutes of waiting for real engines, are injected once: on the newest.
-"""
+CLOUDS = [f"--ignore=tests/{cloud}" for cloud in ("cloudrun", "fargate", "scaleway")]
+FAULTS = ["--ignore=tests/faults"]
+"""Minutes of waiting for real engines: injected once, on the newest Python."""
+LESS = [*FAULTS, *(f"--ignore=tests/{folder}" for folder in ("executors", "project"))]
+"""Left out where neither the oldest nor the newest Python runs the tests: what hardly depends on versions."""
+PARALLEL = ["-n", "4"]
+"""Most of the tests' time is waiting, so that even two cores are worth four processes."""
 
 
 DJANGO_ONCE = [f"tests/django/{name}" for name in ("browser", "test_demo.py", "test_documents.py")]
@@ -179,8 +181,9 @@ def _wheel_of(package: Path, dist: Path) -> Path:
 def tests(session: nox.Session) -> None:
     """The tests, on a real engine: the one that answers, or one that is installed and started for them."""
     session.install(*_group("test"), *_editable(*WITHOUT_DJANGO, LOCAL_CLOUDS))
-    left_out = {PYTHONS[0]: ["--ignore=tests/faults"], PYTHONS[-1]: []}
-    session.run("pytest", "--ignore=tests/django", *(session.posargs or left_out.get(str(session.python), LESS)))
+    left_out = {PYTHONS[0]: [*FAULTS, *CLOUDS], PYTHONS[-1]: []}
+    wanted = session.posargs or [*PARALLEL, *left_out.get(str(session.python), [*LESS, *CLOUDS])]
+    session.run("pytest", "--ignore=tests/django", *wanted)
 
 
 @nox.session(python=PYTHONS)
@@ -193,8 +196,8 @@ def django(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     once = [f"--ignore={path}" for path in DJANGO_ONCE]
-    session.run("pytest", "tests/django", "--database=sqlite", *([] if is_newest else once))
-    session.run("pytest", "tests/django", "--database=postgresql", *once)
+    session.run("pytest", "tests/django", "--database=sqlite", *PARALLEL, *([] if is_newest else once))
+    session.run("pytest", "tests/django", "--database=postgresql", *PARALLEL, *once)
 
 
 @nox.session(python=PYTHONS[0])
@@ -214,8 +217,9 @@ def lowest(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    session.run("pytest", "--ignore=tests/django", *LESS)
-    session.run("pytest", "tests/django", "--database=postgresql", *(f"--ignore={path}" for path in DJANGO_ONCE))
+    session.run("pytest", "--ignore=tests/django", *PARALLEL, *LESS)
+    once = [f"--ignore={path}" for path in DJANGO_ONCE]
+    session.run("pytest", "tests/django", "--database=postgresql", *PARALLEL, *once)
 
 
 @nox.session

@@ -1,8 +1,10 @@
 """Programs from Debian's packages, installed when they are missing."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from support.unavailable import ServiceUnavailable
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_LOCK = Path(tempfile.gettempdir()) / "container-manager-tests-install.lock"
 
 
 def find_program(name: str) -> str | None:
@@ -35,9 +38,12 @@ def install(packages: Iterable[str]) -> None:
             f"the Debian packages {' '.join(wanted)} are missing and cannot be installed here; "
             "run as root on Debian, or install them by hand"
         )
-    with _without_daemons():
-        _run("apt-get", "update", "-qq")
-        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted)
+    # Several processes of one test run may miss the same package.
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with _without_daemons():
+            _run("apt-get", "update", "-qq")
+            _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted)
 
 
 @contextmanager

@@ -1,1 +1,5 @@
-"""The AWS Fargate executor of container-manager. `container_manager_fargate.plugin` registers it."""
+"""The AWS Fargate executor of container-manager. Importing it imports no SDK."""
+
+from container_manager_fargate.options import FargateOptions
+
+__all__ = ["FargateOptions"]
