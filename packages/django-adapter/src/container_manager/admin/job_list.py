@@ -1,0 +1,162 @@
+"""The list of jobs: its cells, and the fragment that keeps those that change up to date."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from container_manager.admin.amounts import NOTHING, duration_text, money_text
+from container_manager.admin.badges import badge
+from container_manager.models import ContainerJob
+
+SHOWN = (
+    "id",
+    "name",
+    "image",
+    "template",
+    "template__name",
+    "status",
+    "failure_kind",
+    "waiting",
+    "cancel_requested",
+    "host_name",
+    "executor_type",
+    "preferred_executor",
+    "priority",
+    "exit_code",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "estimated_cost",
+    "actual_cost",
+)
+"""All that the list reads of a job: neither what is to run nor its output."""
+
+MOST_IDS = 100
+
+
+def for_list(jobs: QuerySet[ContainerJob]) -> QuerySet[ContainerJob]:
+    """Jobs with what the list shows of them and no more."""
+    return jobs.select_related("template").only(*SHOWN)
+
+
+class JobChangeList(ChangeList):
+    """The list, with the address of its live fragment."""
+
+    def get_queryset(self, *args: object, **options: object) -> QuerySet[ContainerJob]:
+        found: QuerySet[ContainerJob] = super().get_queryset(*args, **options)  # type: ignore[arg-type]
+        return for_list(found)
+
+    @property
+    def live_ids(self) -> str:
+        """The jobs on this page that may still change."""
+        return ids_text(job.pk for job in self.result_list if not job.is_terminal_status)
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the first job was made, where later ones would come before it."""
+        is_plain = not self.filter_params and not self.query and self.page_num == 1
+        first = next(iter(self.result_list), None) if is_plain else None
+        return first.created_at if first else None
+
+
+def status_cell(job: ContainerJob) -> SafeString:
+    """The status, and in few words why it is so."""
+    why = job.failure_kind if job.is_terminal_status else job.waiting
+    if job.cancel_requested is not None and not job.is_terminal_status:
+        why = "being stopped"
+    if why in ("", job.status):
+        return badge(job.status)
+    return format_html('{} <span class="cm-why" title="{}">{}</span>', badge(job.status), why, why)
+
+
+def host_cell(job: ContainerJob) -> str:
+    """Where it is or was, or where it is to go."""
+    return job.host_name or NOTHING
+
+
+def executor_cell(job: ContainerJob) -> str:
+    """The executor of the latest attempt, or the one that was asked for."""
+    return job.executor_type or job.preferred_executor or NOTHING
+
+
+def duration_cell(job: ContainerJob) -> str:
+    """From its first start to its end, or until now."""
+    return duration_text(job.runtime_duration)
+
+
+def cost_cell(job: ContainerJob) -> str:
+    """What it cost, or what it is expected to cost."""
+    return money_text(job.cost, estimated=job.actual_cost is None)
+
+
+CELLS: Mapping[str, Callable[[ContainerJob], str]] = {
+    "status": status_cell,
+    "host": host_cell,
+    "executor": executor_cell,
+    "duration": duration_cell,
+    "cost": cost_cell,
+}
+
+
+def live_cell(job: ContainerJob, column: str, *, swapped: bool = False) -> SafeString:
+    """A cell that the fragment can replace."""
+    return format_html(
+        '<span id="cm-{}-{}"{}>{}</span>',
+        column,
+        job.pk.hex,
+        mark_safe(' hx-swap-oob="true"' if swapped else ""),
+        CELLS[column](job),
+    )
+
+
+def fragment(request: HttpRequest, address: str) -> HttpResponse:
+    """The cells of the jobs that were asked for, and what asks again while one of them can change."""
+    wanted = parse_ids(request.GET.get("ids", ""))
+    newest = _moment(request.GET.get("newest", ""))
+    jobs = list(for_list(ContainerJob.objects.filter(pk__in=wanted)).order_by()) if wanted else []
+    cells = mark_safe("".join(live_cell(job, column, swapped=True) for job in jobs for column in CELLS))
+    open_jobs = ids_text(job.pk for job in jobs if not job.is_terminal_status)
+    there_are_newer = newest is not None and ContainerJob.objects.filter(created_at__gt=newest).exists()
+    return HttpResponse(poller(address, open_jobs, newest, there_are_newer) + cells)
+
+
+def poller(address: str, ids: str, newest: datetime | None, there_are_newer: bool = False) -> SafeString:
+    """What asks for the fragment; silent when nothing on the page can change."""
+    notice = (
+        format_html('<a class="cm-newer" href="">{}</a>', "There are newer jobs: show them") if there_are_newer else ""
+    )
+    if not ids and (newest is None or there_are_newer):
+        return format_html('<div id="cm-live">{}</div>', notice)
+    asked = urlencode({"ids": ids, "newest": newest.isoformat() if newest and not there_are_newer else ""})
+    return format_html(
+        '<div id="cm-live" hx-get="{}?{}" hx-trigger="every 2s" hx-swap="outerHTML">{}</div>', address, asked, notice
+    )
+
+
+def ids_text(ids: Iterable[UUID]) -> str:
+    """Ids as they stand in an address."""
+    return ",".join(found.hex for found in ids)
+
+
+def parse_ids(text: str) -> Sequence[UUID]:
+    """At most `MOST_IDS` ids; what is none is left out."""
+    return [UUID(hex=part) for part in text.split(",")[:MOST_IDS] if len(part) == 32 and _is_hex(part)]
+
+
+def _is_hex(text: str) -> bool:
+    return all(character in "0123456789abcdef" for character in text)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_datetime(text)
+    except ValueError:
+        return None
