@@ -1,7 +1,9 @@
 """Durations, money and bytes as people read them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+from django.utils import timezone
 
 NOTHING = "–"
 """Stands for what is not known or does not apply."""
@@ -20,6 +22,16 @@ def duration_text(duration: timedelta | None) -> str:
             rest = whole % size // below
             return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+def age_text(moment: datetime) -> str:
+    """How long ago a time was, in its largest unit: ``5 min ago``; ``in 2 d`` for one to come."""
+    seconds = (timezone.now() - moment).total_seconds()
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if abs(seconds) >= size:
+            count = int(abs(seconds) // size)
+            return f"{count} {unit} ago" if seconds > 0 else f"in {count} {unit}"
+    return "just now"
 
 
 def money_text(amount: Decimal | None, *, estimated: bool = False) -> str:

@@ -13,9 +13,8 @@ from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotA
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 
-from container_manager.admin.amounts import NOTHING
+from container_manager.admin.amounts import NOTHING, age_text
 from container_manager.admin.badges import badge
 from container_manager.admin.bars import bar
 from container_manager.admin.errors import ErrorsBesideFields
@@ -68,7 +67,7 @@ class ExecutorHostAdmin(HostAdmin):
     """Hosts, with how full and how well they are."""
 
     form = ExecutorHostForm
-    list_display = ("name", "health", "capacity", "executor_type", "connection_string", "weight", "prices")
+    list_display = ("name", "health", "capacity", "place", "weight", "prices")
     list_filter = (ExecutorTypeFilter, "is_active")
     search_fields = ("name", "connection_string")
     actions = ("test_connection",)
@@ -108,6 +107,11 @@ class ExecutorHostAdmin(HostAdmin):
     def capacity(self, host: ExecutorHost) -> SafeString:
         """How many of its places are taken."""
         return capacity_bar(host)
+
+    @admin.display(description="executor", ordering="executor_type")
+    def place(self, host: ExecutorHost) -> SafeString:
+        """By what it is reached, and where."""
+        return format_html('{} <span class="cm-why">{}</span>', host.executor_type, host.connection_string)
 
     @admin.display(description="price")
     def prices(self, host: ExecutorHost) -> str:
@@ -178,7 +182,7 @@ def with_live_jobs(hosts: QuerySet[ExecutorHost]) -> QuerySet[ExecutorHost]:
 def health_badge(host: ExecutorHost) -> SafeString:
     """A host's state with its age, and what was wrong."""
     checked = host.last_health_check
-    age = f"checked {timesince(checked, depth=1)} ago" if checked else ""
+    age = f"checked {age_text(checked)}" if checked else ""
     if not host.is_active:
         shown = badge("inactive")
     elif host.health_check_failures >= HEALTHY_BELOW:

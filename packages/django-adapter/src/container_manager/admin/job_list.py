@@ -8,11 +8,12 @@ from uuid import UUID
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import formats, timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from container_manager.admin.amounts import NOTHING, duration_text, money_text
+from container_manager.admin.amounts import NOTHING, age_text, duration_text, money_text
 from container_manager.admin.badges import badge
 from container_manager.models import ContainerJob
 
@@ -54,6 +55,12 @@ class JobChangeList(ChangeList):
         found: QuerySet[ContainerJob] = super().get_queryset(*args, **options)  # type: ignore[arg-type]
         return for_list(found)
 
+    def get_results(self, request: HttpRequest) -> None:
+        """A list that nothing narrows down needs no link to all."""
+        super().get_results(request)
+        if not self.filter_params and not self.query:
+            self.full_result_count = self.result_count
+
     @property
     def live_ids(self) -> str:
         """The jobs on this page that may still change."""
@@ -85,6 +92,12 @@ def host_cell(job: ContainerJob) -> str:
 def executor_cell(job: ContainerJob) -> str:
     """The executor of the latest attempt, or the one that was asked for."""
     return job.executor_type or job.preferred_executor or NOTHING
+
+
+def moment_cell(moment: datetime) -> SafeString:
+    """A time as its age, with the exact time behind it."""
+    exact = formats.date_format(timezone.localtime(moment) if timezone.is_aware(moment) else moment, "DATETIME_FORMAT")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, age_text(moment))
 
 
 def duration_cell(job: ContainerJob) -> str:

@@ -33,11 +33,11 @@ class ContainerJobAdmin(JobAdmin):
     """Jobs: a live list, a live page each, and what can be done to them."""
 
     form = ContainerJobForm
-    list_display = ("title", "status_now", "host_now", "executor_now", "created_at", "duration_now", "cost_now")
+    list_display = ("title", "status_now", "host_now", "executor_now", "created", "duration_now", "cost_now")
     list_filter = (StatusFilter, HostFilter, ExecutorFilter, FailureFilter, ("created_at", admin.DateFieldListFilter), TemplateFilter)
     list_per_page = 50
     list_max_show_all = 50
-    sortable_by = ("title", "status_now", "host_now", "created_at")
+    sortable_by = ("title", "status_now", "host_now", "created")
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("name", "image", "template__name")
@@ -82,6 +82,11 @@ class ContainerJobAdmin(JobAdmin):
     def executor_now(self, job: ContainerJob) -> SafeString:
         """By what."""
         return job_list.live_cell(job, "executor")
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, job: ContainerJob) -> SafeString:
+        """How long ago; the exact time where one points at it."""
+        return job_list.moment_cell(job.created_at)
 
     @admin.display(description="duration")
     def duration_now(self, job: ContainerJob) -> SafeString:
