@@ -20,7 +20,11 @@ class BulkForm(forms.Form):
     """
 
     count = forms.IntegerField(
-        label="Number of jobs", min_value=1, max_value=MOST, initial=1, help_text=f"1 to {MOST}; not used with commands."
+        label="Number of jobs",
+        min_value=1,
+        max_value=MOST,
+        initial=1,
+        help_text=f"1 to {MOST}; not used with commands.",
     )
     name = forms.CharField(max_length=200, help_text="{n} stands for the job's number.")
     commands = forms.CharField(

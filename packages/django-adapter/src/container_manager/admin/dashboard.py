@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import TruncDay, TruncHour
 from django.forms import Media
 from django.http import HttpRequest
@@ -53,12 +53,13 @@ def dashboard(request: HttpRequest, site: AdminSite, opts: Any, media: Media) ->
 
 def _queue(now: datetime) -> Mapping[str, Any]:
     """What waits and what runs, and how long the oldest has waited."""
+    is_due = Q(due_at=None) | Q(due_at__lte=round(now.timestamp() * 1_000_000))
     counted = {
         row["status"]: row
         for row in ContainerJob.objects.filter(status__in=UNFINISHED)
         .order_by()
         .values("status")
-        .annotate(jobs=Count("pk"), oldest=Min("created_at"))
+        .annotate(jobs=Count("pk"), oldest=Min("created_at", filter=is_due))
     }
     waiting = counted.get(JobStatus.PENDING.value)
     return {
@@ -66,7 +67,7 @@ def _queue(now: datetime) -> Mapping[str, Any]:
             {"badge": badge(status), "status": status, "jobs": counted.get(status, {}).get("jobs", 0)}
             for status in UNFINISHED
         ],
-        "oldest": duration_text(now - waiting["oldest"]) if waiting else None,
+        "oldest": duration_text(now - waiting["oldest"]) if waiting and waiting["oldest"] else None,
     }
 
 

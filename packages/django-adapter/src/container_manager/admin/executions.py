@@ -27,7 +27,16 @@ class ExecutionHostFilter(HostFilter):
 class ContainerExecutionAdmin(ExecutionAdmin):
     """Attempts, newest first. Workers write them; nobody else adds, changes or deletes one."""
 
-    list_display = ("attempt_of", "status_badge", "host_name", "executor_type", "exit_code", "started_at", "took", "price")
+    list_display = (
+        "attempt_of",
+        "status_badge",
+        "host_name",
+        "executor_type",
+        "exit_code",
+        "started_at",
+        "took",
+        "price",
+    )
     list_filter = (StatusFilter, ExecutionHostFilter, ExecutorFilter, FailureFilter)
     list_per_page = 50
     list_max_show_all = 50

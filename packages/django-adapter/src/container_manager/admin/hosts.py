@@ -148,7 +148,9 @@ class ExecutorHostAdmin(HostAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         own = path(
-            "<int:host_id>/test/", self.admin_site.admin_view(self.test_view), name="container_manager_executorhost_test"
+            "<int:host_id>/test/",
+            self.admin_site.admin_view(self.test_view),
+            name="container_manager_executorhost_test",
         )
         return [own, *super().get_urls()]
 
@@ -162,7 +164,9 @@ class ExecutorHostAdmin(HostAdmin):
         if name is None:
             raise Http404(f"There is no host {host_id}.")
         self._test(request, [name])
-        address = reverse("admin:container_manager_executorhost_change", args=[host_id], current_app=self.admin_site.name)
+        address = reverse(
+            "admin:container_manager_executorhost_change", args=[host_id], current_app=self.admin_site.name
+        )
         return HttpResponseRedirect(address)
 
 

@@ -1,9 +1,8 @@
 """The list of jobs: its cells, and the fragment that keeps those that change up to date."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
@@ -15,7 +14,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from container_manager.admin.amounts import NOTHING, age_text, duration_text, money_text
 from container_manager.admin.badges import badge
+from container_manager.admin.versions import FIELDS, read_versions, stored_versions, version_of, write_versions
 from container_manager.models import ContainerJob
+from container_manager.models.jobs import UNFINISHED
 
 SHOWN = (
     "id",
@@ -23,24 +24,12 @@ SHOWN = (
     "image",
     "template",
     "template__name",
-    "status",
-    "failure_kind",
-    "waiting",
-    "cancel_requested",
-    "host_name",
-    "executor_type",
     "preferred_executor",
-    "priority",
-    "exit_code",
     "created_at",
-    "started_at",
-    "finished_at",
     "estimated_cost",
-    "actual_cost",
+    *FIELDS,
 )
 """All that the list reads of a job: neither what is to run nor its output."""
-
-MOST_IDS = 100
 
 
 def for_list(jobs: QuerySet[ContainerJob]) -> QuerySet[ContainerJob]:
@@ -62,9 +51,9 @@ class JobChangeList(ChangeList):
             self.full_result_count = self.result_count
 
     @property
-    def live_ids(self) -> str:
-        """The jobs on this page that may still change."""
-        return ids_text(job.pk for job in self.result_list if not job.is_terminal_status)
+    def live_jobs(self) -> str:
+        """The jobs on this page that may still change, as it shows them."""
+        return write_versions((job.pk, version_of(job)) for job in self.result_list if not job.is_terminal_status)
 
     @property
     def newest(self) -> datetime | None:
@@ -84,14 +73,10 @@ def status_cell(job: ContainerJob) -> SafeString:
     return format_html('{} <span class="cm-why" title="{}">{}</span>', badge(job.status), why, why)
 
 
-def host_cell(job: ContainerJob) -> str:
-    """Where it is or was, or where it is to go."""
-    return job.host_name or NOTHING
-
-
-def executor_cell(job: ContainerJob) -> str:
-    """The executor of the latest attempt, or the one that was asked for."""
-    return job.executor_type or job.preferred_executor or NOTHING
+def host_cell(job: ContainerJob) -> SafeString:
+    """Where it is or was, or where it is to go; and by which executor."""
+    executor = job.executor_type or job.preferred_executor
+    return format_html('{} <span class="cm-why">{}</span>', job.host_name or NOTHING, executor)
 
 
 def moment_cell(moment: datetime) -> SafeString:
@@ -100,22 +85,24 @@ def moment_cell(moment: datetime) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, age_text(moment))
 
 
-def duration_cell(job: ContainerJob) -> str:
-    """From its first start to its end, or until now."""
-    return duration_text(job.runtime_duration)
+def spent_cell(job: ContainerJob) -> SafeString:
+    """From its first start to its end, or until now; and what it cost, or is expected to cost."""
+    cost = "" if job.cost is None else money_text(job.cost, estimated=job.actual_cost is None)
+    return format_html('{} <span class="cm-why">{}</span>', duration_cell(job), cost)
 
 
-def cost_cell(job: ContainerJob) -> str:
-    """What it cost, or what it is expected to cost."""
-    return money_text(job.cost, estimated=job.actual_cost is None)
+def duration_cell(job: ContainerJob) -> SafeString:
+    """How long it ran; of one that runs, the page itself counts on."""
+    text = duration_text(job.runtime_duration)
+    if job.started_at is None or job.is_terminal_status:
+        return format_html("{}", text)
+    return format_html('<span data-since="{}">{}</span>', round(job.started_at.timestamp()), text)
 
 
 CELLS: Mapping[str, Callable[[ContainerJob], str]] = {
     "status": status_cell,
     "host": host_cell,
-    "executor": executor_cell,
-    "duration": duration_cell,
-    "cost": cost_cell,
+    "spent": spent_cell,
 }
 
 
@@ -131,41 +118,29 @@ def live_cell(job: ContainerJob, column: str, *, swapped: bool = False) -> SafeS
 
 
 def fragment(request: HttpRequest, address: str) -> HttpResponse:
-    """The cells of the jobs that were asked for, and what asks again while one of them can change."""
-    wanted = parse_ids(request.GET.get("ids", ""))
+    """The cells of those jobs that have changed, and what asks again while one of them can change."""
+    shown = read_versions(request.GET.get("jobs", ""))
     newest = _moment(request.GET.get("newest", ""))
-    jobs = list(for_list(ContainerJob.objects.filter(pk__in=wanted)).order_by()) if wanted else []
+    stored = stored_versions(list(shown)) if shown else {}
+    changed = [job_id for job_id, (_, version) in stored.items() if version != shown[job_id]]
+    jobs = for_list(ContainerJob.objects.filter(pk__in=changed)).order_by() if changed else ()
     cells = mark_safe("".join(live_cell(job, column, swapped=True) for job in jobs for column in CELLS))
-    open_jobs = ids_text(job.pk for job in jobs if not job.is_terminal_status)
+    unfinished = [(job_id, version) for job_id, (status, version) in stored.items() if status in UNFINISHED]
     there_are_newer = newest is not None and ContainerJob.objects.filter(created_at__gt=newest).exists()
-    return HttpResponse(poller(address, open_jobs, newest, there_are_newer) + cells)
+    return HttpResponse(poller(address, write_versions(unfinished), newest, there_are_newer) + cells)
 
 
-def poller(address: str, ids: str, newest: datetime | None, there_are_newer: bool = False) -> SafeString:
+def poller(address: str, jobs: str, newest: datetime | None, there_are_newer: bool = False) -> SafeString:
     """What asks for the fragment; silent when nothing on the page can change."""
     notice = (
         format_html('<a class="cm-newer" href="">{}</a>', "There are newer jobs: show them") if there_are_newer else ""
     )
-    if not ids and (newest is None or there_are_newer):
+    if not jobs and (newest is None or there_are_newer):
         return format_html('<div id="cm-live">{}</div>', notice)
-    asked = urlencode({"ids": ids, "newest": newest.isoformat() if newest and not there_are_newer else ""})
+    asked = urlencode({"jobs": jobs, "newest": newest.isoformat() if newest and not there_are_newer else ""})
     return format_html(
         '<div id="cm-live" hx-get="{}?{}" hx-trigger="every 2s" hx-swap="outerHTML">{}</div>', address, asked, notice
     )
-
-
-def ids_text(ids: Iterable[UUID]) -> str:
-    """Ids as they stand in an address."""
-    return ",".join(found.hex for found in ids)
-
-
-def parse_ids(text: str) -> Sequence[UUID]:
-    """At most `MOST_IDS` ids; what is none is left out."""
-    return [UUID(hex=part) for part in text.split(",")[:MOST_IDS] if len(part) == 32 and _is_hex(part)]
-
-
-def _is_hex(text: str) -> bool:
-    return all(character in "0123456789abcdef" for character in text)
 
 
 def _moment(text: str) -> datetime | None:

@@ -3,12 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
@@ -33,11 +41,18 @@ class ContainerJobAdmin(JobAdmin):
     """Jobs: a live list, a live page each, and what can be done to them."""
 
     form = ContainerJobForm
-    list_display = ("title", "status_now", "host_now", "executor_now", "created", "duration_now", "cost_now")
-    list_filter = (StatusFilter, HostFilter, ExecutorFilter, FailureFilter, ("created_at", admin.DateFieldListFilter), TemplateFilter)
+    list_display = ("title", "status_now", "host_now", "created", "spent")
+    list_filter = (
+        StatusFilter,
+        HostFilter,
+        ExecutorFilter,
+        FailureFilter,
+        ("created_at", admin.DateFieldListFilter),
+        TemplateFilter,
+    )
     list_per_page = 50
     list_max_show_all = 50
-    sortable_by = ("title", "status_now", "host_now", "created")
+    sortable_by = ("status_now", "host_now", "created")
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("name", "image", "template__name")
@@ -63,7 +78,7 @@ class ContainerJobAdmin(JobAdmin):
 
     # The list
 
-    @admin.display(description="job", ordering="name")
+    @admin.display(description="job")
     def title(self, job: ContainerJob) -> str:
         """Its name, or what it is made from."""
         return str(job)
@@ -78,25 +93,15 @@ class ContainerJobAdmin(JobAdmin):
         """Where it is."""
         return job_list.live_cell(job, "host")
 
-    @admin.display(description="executor")
-    def executor_now(self, job: ContainerJob) -> SafeString:
-        """By what."""
-        return job_list.live_cell(job, "executor")
-
     @admin.display(description="created", ordering="created_at")
     def created(self, job: ContainerJob) -> SafeString:
         """How long ago; the exact time where one points at it."""
         return job_list.moment_cell(job.created_at)
 
-    @admin.display(description="duration")
-    def duration_now(self, job: ContainerJob) -> SafeString:
-        """How long."""
-        return job_list.live_cell(job, "duration")
-
-    @admin.display(description="cost")
-    def cost_now(self, job: ContainerJob) -> SafeString:
-        """For how much."""
-        return job_list.live_cell(job, "cost")
+    @admin.display(description="duration, cost")
+    def spent(self, job: ContainerJob) -> SafeString:
+        """How long, and for how much."""
+        return job_list.live_cell(job, "spent")
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[job_list.JobChangeList]:
         return job_list.JobChangeList
@@ -109,14 +114,16 @@ class ContainerJobAdmin(JobAdmin):
     ) -> tuple[QuerySet[ContainerJob], bool]:
         """An id or its beginning finds that job alone; other words are looked for in names."""
         prefix = search_term.strip().lower().replace("-", "")
-        if len(prefix) >= 6 and set(prefix) <= set("0123456789abcdef") and len(prefix) <= 32:
-            first, last = (ContainerJob._meta.pk.to_python(prefix.ljust(32, digit)) for digit in "0f")
-            found = queryset.filter(Q(pk__gte=first, pk__lte=last) | Q(name__icontains=search_term.strip()))
-            return found, False
+        if 6 <= len(prefix) <= 32 and set(prefix) <= set("0123456789abcdef"):
+            found = queryset.filter(pk__gte=UUID(hex=prefix.ljust(32, "0")), pk__lte=UUID(hex=prefix.ljust(32, "f")))
+            if found.exists():
+                return found, False
         return super().get_search_results(request, queryset, search_term)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {"live_address": reverse("admin:container_manager_containerjob_live", current_app=self.admin_site.name)}
+        context = {
+            "live_address": reverse("admin:container_manager_containerjob_live", current_app=self.admin_site.name)
+        }
         return super().changelist_view(request, {**context, **(extra_context or {})})  # type: ignore[return-value]
 
     # The page
@@ -160,8 +167,7 @@ class ContainerJobAdmin(JobAdmin):
 
     def _page_context(self, request: HttpRequest, job: ContainerJob) -> dict[str, Any]:
         return {
-            **job_page.panel(job, may=self._may(request)),
-            "address": self._address("live", job),
+            **job_page.page(job, self._may(request), self._address("page_live", job)),
             "subtitle": None,
             "title": str(job),
             "show_save": job.is_editable,
@@ -222,9 +228,7 @@ class ContainerJobAdmin(JobAdmin):
         """Ask, then restart."""
         return self._asked(request, queryset, ACTIONS["restart"])
 
-    def _asked(
-        self, request: HttpRequest, jobs: QuerySet[ContainerJob], action: JobAction
-    ) -> HttpResponseBase | None:
+    def _asked(self, request: HttpRequest, jobs: QuerySet[ContainerJob], action: JobAction) -> HttpResponseBase | None:
         found = list(jobs[: action.most + 1])
         if len(found) > action.most:
             self.message_user(
@@ -284,7 +288,11 @@ class ContainerJobAdmin(JobAdmin):
             path("dashboard/", self._checked(self.dashboard_view), name="container_manager_dashboard"),
             path("live/", self._checked(self.list_fragment), name=f"{name}_live"),
             path("<uuid:job_id>/live/", self._checked(self.page_fragment), name=f"{name}_page_live"),
-            path("<uuid:job_id>/output/<int:attempt>/<str:stream>/", self._checked(self.output_view), name=f"{name}_output"),
+            path(
+                "<uuid:job_id>/output/<int:attempt>/<str:stream>/",
+                self._checked(self.output_view),
+                name=f"{name}_output",
+            ),
             *(
                 path(
                     f"<uuid:job_id>/{action.name}/",
@@ -313,10 +321,7 @@ class ContainerJobAdmin(JobAdmin):
         return checked
 
     def _address(self, name: str, job: ContainerJob) -> str:
-        view = {"live": "page_live"}.get(name, name)
-        return reverse(
-            f"admin:container_manager_containerjob_{view}", args=[job.pk], current_app=self.admin_site.name
-        )
+        return reverse(f"admin:container_manager_containerjob_{name}", args=[job.pk], current_app=self.admin_site.name)
 
     def _found(self, job_id: Any) -> ContainerJob:
         try:
@@ -336,7 +341,7 @@ class ContainerJobAdmin(JobAdmin):
         """The job's panel, and its new output."""
         job = self._found(job_id)
         job_page.keep_watch(job)
-        return HttpResponse(job_page.live(request, job, self._may(request), request.path))
+        return HttpResponse(job_page.live(request, job, self._may(request)))
 
     def output_view(self, request: HttpRequest, job_id: Any, attempt: int, stream: str) -> HttpResponseBase:
         """A whole stream of an attempt, to be saved as text."""
@@ -358,11 +363,11 @@ class ContainerJobAdmin(JobAdmin):
         if request.method != "POST":
             return self._question(request, [job], action, {})
         self._do(request, [job], action)
-        address = reverse("admin:container_manager_containerjob_change", args=[job.pk], current_app=self.admin_site.name)
+        address = reverse(
+            "admin:container_manager_containerjob_change", args=[job.pk], current_app=self.admin_site.name
+        )
         return HttpResponseRedirect(address)
 
 
 def _counted(jobs: int) -> str:
     return "1 job" if jobs == 1 else f"{jobs} jobs"
-
-

@@ -25,7 +25,7 @@ class BoundedCount(int):
     """A number that says when it is only a lower bound."""
 
     def __str__(self) -> str:
-        return f"{int(self):,}+" if self >= COUNTED else super().__str__()
+        return f"{int(self)}+" if self >= COUNTED else super().__str__()
 
 
 class LongTablePaginator(LongPaginator):
@@ -50,9 +50,10 @@ class LongTablePaginator(LongPaginator):
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are, at most `COUNTED`."""
+        """How many rows there are; beyond `COUNTED`, as far as the page that is read reaches."""
         if self._read:
-            return BoundedCount(getattr(self._read[0], _TOTAL))
+            reached = (self._wanted - 1) * self.per_page + len(self._read)
+            return BoundedCount(max(getattr(self._read[0], _TOTAL), reached))
         return 0 if self._wanted == 1 else BoundedCount(self._rows.order_by()[:COUNTED].count())
 
     def page(self, number: Any) -> Any:

@@ -116,7 +116,9 @@ class ContainerTemplateAdmin(TemplateAdmin):
             self.message_user(request, f"Created: {len(made)} jobs of {template}.", messages.SUCCESS)
             jobs = reverse("admin:container_manager_containerjob_changelist", current_app=self.admin_site.name)
             may_see = request.user.has_perm("container_manager.view_containerjob")
-            return HttpResponseRedirect(f"{jobs}?template={template.pk}" if may_see else self._address("change", template))
+            return HttpResponseRedirect(
+                f"{jobs}?template={template.pk}" if may_see else self._address("change", template)
+            )
         context = {
             **self.admin_site.each_context(request),
             "title": f"Create jobs from {template}",

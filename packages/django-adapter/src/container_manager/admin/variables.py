@@ -87,9 +87,7 @@ class EnvironmentVariableInline(VariableInline):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Beside rows that are there already, only for who may change those."""
-        return super().has_add_permission(request, obj) and (
-            obj is None or self.has_change_permission(request, obj)
-        )
+        return super().has_add_permission(request, obj) and (obj is None or self.has_change_permission(request, obj))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["shown_value"]
