@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 """Stands for what is not known or does not apply."""
 
 

@@ -25,10 +25,10 @@ from container_manager.admin import job_list, job_page
 from container_manager.admin.actions import ACTIONS, JobAction, Outcome, carry_out
 from container_manager.admin.dashboard import dashboard
 from container_manager.admin.filters import ExecutorFilter, FailureFilter, HostFilter, StatusFilter, TemplateFilter
+from container_manager.admin.generics import JobAdmin
 from container_manager.admin.job_form import ContainerJobForm
 from container_manager.admin.output import whole_stream
 from container_manager.admin.paging import LongTablePaginator, requested_page
-from container_manager.admin.generics import JobAdmin
 from container_manager.models import ContainerJob
 from container_manager.models.jobs import OWN_FIELDS, UNFINISHED
 from container_manager_core.executor import Stream
