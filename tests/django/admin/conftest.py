@@ -1,9 +1,19 @@
 """People who use the admin, and jobs in every status."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _contexts(project: str) -> Iterator[None]:
+    """Responses tell the context of their templates."""
+    from django.test.utils import setup_test_environment, teardown_test_environment
+
+    setup_test_environment()
+    yield
+    teardown_test_environment()
 
 
 @pytest.fixture
@@ -13,7 +23,7 @@ def superuser(project: str) -> Any:
     from django.test import Client
 
     client = Client()
-    client.force_login(get_user_model().objects.create_superuser("root", password="x"))
+    client.force_login(get_user_model().objects.create_superuser("root"))
     return client
 
 
@@ -25,7 +35,7 @@ def person(project: str) -> Callable[..., Any]:
     from django.test import Client
 
     def make(*codenames: str) -> Any:
-        user = get_user_model().objects.create_user(f"user{len(codenames)}", password="x", is_staff=True)
+        user = get_user_model().objects.create_user(f"user{len(codenames)}", is_staff=True)
         found = Permission.objects.filter(content_type__app_label="container_manager", codename__in=codenames)
         assert found.count() == len(codenames)
         user.user_permissions.set(found)

@@ -93,16 +93,11 @@ def test_who_may_only_look_has_no_actions(viewer: Any, things: dict[str, Any]) -
 
 
 def test_who_may_only_look_sees_every_page_without_a_button(viewer: Any, things: dict[str, Any]) -> None:
-    for model in (
-        "executorhost",
-        "containertemplate",
-        "environmentvariabletemplate",
-        "containerjob",
-        "containerexecution",
-    ):
+    for model in things.keys() - {"ended"}:
         page = viewer.get(f"{BASE}{model}/{things[model].pk}/change/").content.decode()
         assert 'type="submit" value="Save"' not in page
-        assert "cm-button" not in page
+        assert 'class="cm-button ' not in page
+        assert 'class="cm-button"' not in page
         assert viewer.get(f"{BASE}{model}/").status_code == 200
     assert viewer.get(f"{BASE}containerjob/dashboard/").status_code == 200
 
@@ -119,9 +114,9 @@ def test_an_action_needs_its_own_permission(person: Callable[..., Any], things: 
     job = things["containerjob"]
     somebody = person("view_containerjob", *others)
     assert somebody.post(f"{BASE}containerjob/{job.pk}/{name}/").status_code == 403
-    assert ACTIONS[name] not in somebody.get(f"{BASE}containerjob/").content.decode()
+    assert f'"{ACTIONS[name]}"' not in somebody.get(f"{BASE}containerjob/").content.decode()
     permitted = person("view_containerjob", f"{name}_containerjob")
-    assert ACTIONS[name] in permitted.get(f"{BASE}containerjob/").content.decode()
+    assert f'"{ACTIONS[name]}"' in permitted.get(f"{BASE}containerjob/").content.decode()
     assert permitted.get(f"{BASE}containerjob/{job.pk}/{name}/").status_code == 200
 
 

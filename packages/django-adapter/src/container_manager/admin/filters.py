@@ -36,7 +36,14 @@ class StatusFilter(SimpleListFilter):
         return queryset.filter(status__in=statuses)
 
 
-class HostFilter(SimpleListFilter):
+class _OpenFilter(SimpleListFilter):
+    """A filter that takes values which it does not offer."""
+
+    def has_output(self) -> bool:
+        return self.value() is not None or super().has_output()
+
+
+class HostFilter(_OpenFilter):
     """Where the latest attempt is, or what host was asked for."""
 
     title = "host"
@@ -76,7 +83,7 @@ class FailureFilter(SimpleListFilter):
         return queryset if self.value() is None else queryset.filter(failure_kind=self.value())
 
 
-class TemplateFilter(SimpleListFilter):
+class TemplateFilter(_OpenFilter):
     """The jobs of one template: reached from its page, shown while it is on."""
 
     title = "template"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -145,6 +146,7 @@ def poller(address: str, jobs: str, newest: datetime | None, there_are_newer: bo
 
 def _moment(text: str) -> datetime | None:
     try:
-        return parse_datetime(text)
+        moment = parse_datetime(text)
     except ValueError:
         return None
+    return moment if moment and timezone.is_aware(moment) == settings.USE_TZ else None

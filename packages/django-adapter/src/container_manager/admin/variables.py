@@ -33,6 +33,8 @@ class EnvironmentVariableForm(VariableForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._stored = self.instance.value if self.instance.pk and self.instance.is_secret else None
+        if "value" not in self.fields:  # a row that is only shown
+            return
         if self._stored is not None:
             self.fields["value"].widget = SecretInput("unchanged if left empty")
         elif self.is_bound and self["is_secret"].data:
