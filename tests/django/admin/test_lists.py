@@ -107,6 +107,9 @@ def test_the_live_fragment_tells_of_newer_jobs(superuser: Any) -> None:
     make(1)
     [address] = re.findall(r'hx-get="([^"]+)"', superuser.get(JOBS).content.decode())
     make(1)
+    first = superuser.get(address.replace("&amp;", "&")).content.decode()
+    assert "newer jobs" in first
+    [address] = re.findall(r'hx-get="([^"]+)"', first)
     assert "newer jobs" in superuser.get(address.replace("&amp;", "&")).content.decode()
 
 

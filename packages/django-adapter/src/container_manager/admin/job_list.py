@@ -138,7 +138,7 @@ def poller(address: str, jobs: str, newest: datetime | None, there_are_newer: bo
     )
     if not jobs and (newest is None or there_are_newer):
         return format_html('<div id="cm-live">{}</div>', notice)
-    asked = urlencode({"jobs": jobs, "newest": newest.isoformat() if newest and not there_are_newer else ""})
+    asked = urlencode({"jobs": jobs, "newest": newest.isoformat() if newest else ""})
     return format_html(
         '<div id="cm-live" hx-get="{}?{}" hx-trigger="every 2s" hx-swap="outerHTML">{}</div>', address, asked, notice
     )
