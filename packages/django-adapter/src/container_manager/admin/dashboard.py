@@ -47,14 +47,14 @@ def dashboard(request: HttpRequest, site: AdminSite, opts: Any, media: Media) ->
         "spend": _spend(now),
         "may_see_hosts": request.user.has_perm("container_manager.view_executorhost"),
     }
-    request.current_app = site.name  # type: ignore[attr-defined]
+    request.current_app = site.name
     return TemplateResponse(request, "container_manager/admin/dashboard.html", context)
 
 
 def _queue(now: datetime) -> Mapping[str, Any]:
     """What waits and what runs, and how long the oldest has waited."""
     is_due = Q(due_at=None) | Q(due_at__lte=round(now.timestamp() * 1_000_000))
-    counted = {
+    counted: dict[str, Any] = {
         row["status"]: row
         for row in ContainerJob.objects.filter(status__in=UNFINISHED)
         .order_by()
@@ -120,9 +120,9 @@ def _spend(now: datetime) -> Mapping[str, Any]:
         .order_by()
         .annotate(day=TruncDay("created_at"))
         .values("day")
-        .annotate(cost=Sum("actual_cost"))
+        .annotate(spent=Sum("actual_cost"))
     )
-    found = {row["day"].date(): row["cost"] for row in rows}
+    found = {row["day"].date(): row["spent"] for row in rows}
     days = [(first + timedelta(days=number)).date() for number in range(_DAYS)]
     columns = [
         Column(

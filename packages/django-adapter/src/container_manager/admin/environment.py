@@ -20,7 +20,7 @@ class EnvironmentVariableTemplateAdmin(VariablesAdmin):
     show_full_result_count = False
     fields = ("name", "description", "environment_variables_text")
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest | None, **options: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
         if db_field.name == "environment_variables_text":
             options["widget"] = forms.Textarea(attrs={"rows": 14, "cols": 80, "spellcheck": "false"})
         return super().formfield_for_dbfield(db_field, request, **options)

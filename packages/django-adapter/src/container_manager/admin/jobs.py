@@ -124,7 +124,7 @@ class ContainerJobAdmin(JobAdmin):
         context = {
             "live_address": reverse("admin:container_manager_containerjob_live", current_app=self.admin_site.name)
         }
-        return super().changelist_view(request, {**context, **(extra_context or {})})  # type: ignore[return-value]
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     # The page
 
@@ -136,7 +136,7 @@ class ContainerJobAdmin(JobAdmin):
         name, options = fieldsets[0]
         return ((name, {**options, "fields": (*options["fields"], "override_command")}), *fieldsets[1:])
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ContainerJob | None = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: ContainerJob | None = None) -> tuple[str, ...]:
         """What is to run is fixed once it was started."""
         return OWN_FIELDS if obj is not None and not obj.is_editable else ()
 
@@ -256,7 +256,7 @@ class ContainerJobAdmin(JobAdmin):
             "count": len(jobs),
             "others": max(0, len(jobs) - _LISTED),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "container_manager/admin/confirm.html", context)
 
     def _do(self, request: HttpRequest, jobs: Sequence[ContainerJob], action: JobAction) -> None:

@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Any
 
+from django.core.paginator import Page
 from django.db import models
 from django.http import HttpRequest
 
@@ -58,7 +59,7 @@ class LongTablePaginator(LongPaginator):
 
     def page(self, number: Any) -> Any:
         if int(number) == self._wanted and self._read:
-            return self._get_page(self._read, self._wanted, self)
+            return Page(self._read, self._wanted, self)
         return super().page(number)
 
 

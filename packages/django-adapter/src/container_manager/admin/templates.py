@@ -45,7 +45,7 @@ class NetworkAssignmentInline(NetworkInline):
     extra = 0
     verbose_name = "network"
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest | None, **options: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
         if db_field.name == "aliases":
             options["widget"] = forms.Textarea(attrs={"rows": 1, "cols": 40, "spellcheck": "false"})
         return super().formfield_for_dbfield(db_field, request, **options)
@@ -127,5 +127,5 @@ class ContainerTemplateAdmin(TemplateAdmin):
             "template": template,
             "form": form,
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "container_manager/admin/bulk.html", context)

@@ -77,7 +77,7 @@ class EnvironmentVariableInline(VariableInline):
     verbose_name = "variable"
     verbose_name_plural = "environment variables"
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Rows that cannot be edited are shown with another field, in which secrets are asterisks."""
         templates = self.admin_site.get_model_admin(ContainerTemplate)
         may_write = (
