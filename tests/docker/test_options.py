@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from container_manager_core.errors import ConfigurationError
+from container_manager_core.structuring import structure
 from container_manager_docker import DockerOptions, RegistryCredentials
 
 
@@ -50,3 +51,8 @@ def test_registering_imports_no_sdk() -> None:
     code = "import sys, container_manager_docker.plugin as p; p.container_manager_executors(); "
     code += "sys.exit('docker' in sys.modules or 'requests' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("word", ["missing", "always", "never"])
+def test_a_pull_policy_is_written_as_a_word(word: str) -> None:
+    assert structure({"pull": word}, DockerOptions, "hosts.local.config").pull.value == word

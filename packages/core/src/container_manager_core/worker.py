@@ -2,10 +2,11 @@
 
 import os
 import socket
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from uuid import uuid4
 
 from container_manager_core.errors import ContainerManagerError, ExecutorError, LeaseLost, StoreUnavailable
@@ -69,8 +70,10 @@ class Worker:
             reconciler,
         )
         self._inbox: deque[Callable[[], None]] = deque()
-        self._wake = threading.Event()
-        self._stop = threading.Event()
+        # An Event's set waits for a lock that a thread inside its wait may hold: a signal handler there would wait for
+        # itself. A SimpleQueue's put never does.
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._stopping = False
         self._token: object | None = None
         self._consult_at = 0.0
         self._store_back_at = 0.0
@@ -89,12 +92,11 @@ class Worker:
         _log.info("worker.started", worker=self.id, max_concurrent_jobs=self._settings.max_concurrent_jobs)
         self._operations.lease.start()
         try:
-            while not self._stop.is_set() or (finishes and self._hand):
+            while not self._stopping or (finishes and self._hand):
                 self.step()
                 if finishes and not self._hand and self._is_done(drain):
                     break
-                self._wake.wait(self._pause())
-                self._wake.clear()
+                self._rest(self._pause())
         finally:
             self._detach()
 
@@ -103,8 +105,15 @@ class Worker:
 
         A worker that was started to finish (once, drain) takes on nothing new and finishes first.
         """
-        self._stop.set()
-        self._wake.set()
+        self._stopping = True
+        self._wake.put(None)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait until something happened since the last rest, or the time is over."""
+        with suppress(Empty):
+            self._wake.get(timeout=seconds)
+            while True:
+                self._wake.get_nowait()
 
     def step(self) -> None:
         """One pass: take in what happened, take on jobs, start what is due. Blocks on the store alone."""
@@ -133,7 +142,7 @@ class Worker:
     def _post(self, happening: Callable[[], None]) -> None:
         """Have something done by the loop; called from any thread."""
         self._inbox.append(happening)
-        self._wake.set()
+        self._wake.put(None)
 
     def _consult_soon(self, seconds: float = 0.0) -> None:
         self._consult_at = min(self._consult_at, self._clock.monotonic() + seconds)
@@ -151,7 +160,7 @@ class Worker:
         self._heed_signals()
         if due:
             self._consult_at = now + self._settings.poll_interval_seconds
-        if not self._stop.is_set():
+        if not self._stopping:
             self._take_on(thorough=due)
         self._token = token
 
@@ -279,8 +288,7 @@ class Worker:
         """Let what is under way come to an end for a moment, then give back every lease."""
         until = self._clock.monotonic() + DETACH_SECONDS
         while any(held.busy for held in self._hand) and self._clock.monotonic() < until:
-            self._wake.wait(0.05)
-            self._wake.clear()
+            self._rest(0.05)
             while self._inbox:
                 self._inbox.popleft()()
         if self._listeners is not None:

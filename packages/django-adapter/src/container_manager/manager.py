@@ -1,8 +1,9 @@
 """The one `ContainerManager` of this project: its database, hosts, settings and signals."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.module_loading import import_string
@@ -14,6 +15,7 @@ from container_manager.store.store import OrmStore
 from container_manager_core.config import Config
 from container_manager_core.executor import Health
 from container_manager_core.hookspecs import hookimpl
+from container_manager_core.host import Host
 from container_manager_core.job import Job, JobStatus
 from container_manager_core.manager import ContainerManager
 from container_manager_core.plugins import Plugins
@@ -34,6 +36,14 @@ class DjangoManager(ContainerManager):
         store = super().store
         assert isinstance(store, OrmStore)
         return store
+
+    def _work_until(self, job_id: UUID, is_done: Callable[[Job], bool]) -> Job:
+        """With connections that the work's threads give back: nobody would close their usual ones."""
+        if self.store.database.is_pooled:
+            return super()._work_until(job_id, is_done)
+        with _new_manager() as own:
+            own.store.database.pool()
+            return own._work_until(job_id, is_done)
 
     def announce_new(self, jobs: Iterable[Job]) -> None:
         """Wake the workers, and tell the hooks of jobs that the models have stored."""
@@ -74,14 +84,30 @@ def _plugins() -> Plugins:
 
 @cache
 def _manager() -> DjangoManager:
+    return _new_manager()
+
+
+def _new_manager() -> DjangoManager:
     given = conf.manager_settings()
+    store = OrmStore(given.database)
+
+    def hosts() -> Mapping[str, Host]:
+        with store.database.connected():
+            return configured_hosts()
+
+    def note_check(name: str, health: Health) -> None:
+        from container_manager.models import ExecutorHost
+
+        with store.database.connected():
+            ExecutorHost.note_health(name, health)
+
     return DjangoManager(
         Config(store=f"django:{given.database}", worker=given.worker(), hosts={}),
-        store=OrmStore(given.database),
-        hosts=configured_hosts,
+        store=store,
+        hosts=hosts,
         plugins=get_plugins(),
         vault=get_vault(),
-        on_checked=_note_check,
+        on_checked=note_check,
     )
 
 
@@ -103,13 +129,6 @@ def launch(row: "ContainerJob") -> bool:
     job = get_manager().launch(row.id)
     row.refresh_from_db()
     return job.status is not JobStatus.PENDING
-
-
-def _note_check(name: str, health: Health) -> None:
-    from container_manager.models import ExecutorHost
-
-    with get_manager().store.database.connected():
-        ExecutorHost.note_health(name, health)
 
 
 class _FromSettings:

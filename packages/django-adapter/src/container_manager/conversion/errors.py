@@ -36,7 +36,7 @@ def as_validation_error(error: InvalidInput, model: type[models.Model], default:
 def _field_of(place: str, model: type[models.Model]) -> str | None:
     last = re.split(r"[:\s]\s*", place)[-1] if ": " in place else place
     name = re.sub(r"\[.*|,? line \d+.*", "", last)
-    name = re.sub(r"^hosts\.[^ ]*\.", "", name)
+    name = re.sub(r"^(hosts\.[^ ]*|host|job)\.", "", name)
     for field in (*_FIELDS.get(name, ()), name):
         if _has_field(model, field):
             return field

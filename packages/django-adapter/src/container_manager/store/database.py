@@ -45,6 +45,11 @@ class Database:
         self._pooled = True
 
     @property
+    def is_pooled(self) -> bool:
+        """Whether connections of our own are used."""
+        return self._pooled
+
+    @property
     def vendor(self) -> str:
         """``postgresql``, ``sqlite`` or ``mysql``."""
         return connections[self.alias].vendor

@@ -14,6 +14,8 @@ from container_manager_core.store.protocol import LogSlice, StoredLog
 _COLUMNS = ("job_id", "attempt", "stream", "start", "size", "data")
 _STREAM = "job_id = %s AND attempt = %s AND stream = %s"
 _READ_AT_ONCE = 8
+_MOST_READ_AT_ONCE = 512
+_LITTLE_BYTES = 64 * 1024
 
 
 class Output:
@@ -67,17 +69,20 @@ class Output:
         )
         row = self._cursor.fetchone()
         start = int(row[0]) if row else 0
+        at_once = _READ_AT_ONCE
         while True:
             self._cursor.execute(
-                f"SELECT start, data FROM {CHUNKS} WHERE {_STREAM} AND start >= %s ORDER BY start"
-                f" LIMIT {_READ_AT_ONCE}",
+                f"SELECT start, data FROM {CHUNKS} WHERE {_STREAM} AND start >= %s ORDER BY start LIMIT {at_once}",
                 (*key, start),
             )
             found = self._cursor.fetchall()
             yield from (Chunk(int(position), bytes(data)) for position, data in found)
-            if len(found) < _READ_AT_ONCE:
+            if len(found) < at_once:
                 return
             start = found[-1][0] + 1
+            # A job that prints a line a second has thousands of small chunks.
+            if sum(len(data) for _, data in found) < _LITTLE_BYTES:
+                at_once = min(4 * at_once, _MOST_READ_AT_ONCE)
 
     def _key(self, job_id: UUID, attempt: int, stream: Stream) -> tuple[Any, int, str]:
         return value(self._connection, job_id), attempt, stream.value

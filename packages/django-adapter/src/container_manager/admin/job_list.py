@@ -1,0 +1,152 @@
+"""The list of jobs: its cells, and the fragment that keeps those that change up to date."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import formats, timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from container_manager.admin.amounts import NOTHING, age_text, duration_text, money_text
+from container_manager.admin.badges import badge
+from container_manager.admin.versions import FIELDS, read_versions, stored_versions, version_of, write_versions
+from container_manager.models import ContainerJob
+from container_manager.models.jobs import UNFINISHED
+
+SHOWN = (
+    "id",
+    "name",
+    "image",
+    "template",
+    "template__name",
+    "preferred_executor",
+    "created_at",
+    "estimated_cost",
+    *FIELDS,
+)
+"""All that the list reads of a job: neither what is to run nor its output."""
+
+
+def for_list(jobs: QuerySet[ContainerJob]) -> QuerySet[ContainerJob]:
+    """Jobs with what the list shows of them and no more."""
+    return jobs.select_related("template").only(*SHOWN)
+
+
+class JobChangeList(ChangeList):
+    """The list, with the address of its live fragment."""
+
+    def get_queryset(self, *args: object, **options: object) -> QuerySet[ContainerJob]:
+        found: QuerySet[ContainerJob] = super().get_queryset(*args, **options)  # type: ignore[arg-type]
+        return for_list(found)
+
+    def get_results(self, request: HttpRequest) -> None:
+        """A list that nothing narrows down needs no link to all."""
+        super().get_results(request)
+        if not self.filter_params and not self.query:
+            self.full_result_count = self.result_count
+
+    @property
+    def live_jobs(self) -> str:
+        """The jobs on this page that may still change, as it shows them."""
+        return write_versions((job.pk, version_of(job)) for job in self.result_list if not job.is_terminal_status)
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the first job was made, where later ones would come before it."""
+        is_plain = not self.filter_params and not self.query and self.page_num == 1
+        first = next(iter(self.result_list), None) if is_plain else None
+        return first.created_at if first else None
+
+
+def status_cell(job: ContainerJob) -> SafeString:
+    """The status, and in few words why it is so."""
+    why = job.failure_kind if job.is_terminal_status else job.waiting
+    if job.cancel_requested is not None and not job.is_terminal_status:
+        why = "being stopped"
+    if why in ("", job.status):
+        return badge(job.status)
+    return format_html('{} <span class="cm-why" title="{}">{}</span>', badge(job.status), why, why)
+
+
+def host_cell(job: ContainerJob) -> SafeString:
+    """Where it is or was, or where it is to go; and by which executor."""
+    executor = job.executor_type or job.preferred_executor
+    return format_html('{} <span class="cm-why">{}</span>', job.host_name or NOTHING, executor)
+
+
+def moment_cell(moment: datetime) -> SafeString:
+    """A time as its age, with the exact time behind it."""
+    exact = formats.date_format(timezone.localtime(moment) if timezone.is_aware(moment) else moment, "DATETIME_FORMAT")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, age_text(moment))
+
+
+def spent_cell(job: ContainerJob) -> SafeString:
+    """From its first start to its end, or until now; and what it cost, or is expected to cost."""
+    cost = "" if job.cost is None else money_text(job.cost, estimated=job.actual_cost is None)
+    return format_html('{} <span class="cm-why">{}</span>', duration_cell(job), cost)
+
+
+def duration_cell(job: ContainerJob) -> SafeString:
+    """How long it ran; of one that runs, the page itself counts on."""
+    text = duration_text(job.runtime_duration)
+    if job.started_at is None or job.is_terminal_status:
+        return format_html("{}", text)
+    return format_html('<span data-since="{}">{}</span>', round(job.started_at.timestamp()), text)
+
+
+CELLS: Mapping[str, Callable[[ContainerJob], str]] = {
+    "status": status_cell,
+    "host": host_cell,
+    "spent": spent_cell,
+}
+
+
+def live_cell(job: ContainerJob, column: str, *, swapped: bool = False) -> SafeString:
+    """A cell that the fragment can replace."""
+    return format_html(
+        '<span id="cm-{}-{}"{}>{}</span>',
+        column,
+        job.pk.hex,
+        mark_safe(' hx-swap-oob="true"' if swapped else ""),
+        CELLS[column](job),
+    )
+
+
+def fragment(request: HttpRequest, address: str) -> HttpResponse:
+    """The cells of those jobs that have changed, and what asks again while one of them can change."""
+    shown = read_versions(request.GET.get("jobs", ""))
+    newest = _moment(request.GET.get("newest", ""))
+    stored = stored_versions(list(shown)) if shown else {}
+    changed = [job_id for job_id, (_, version) in stored.items() if version != shown[job_id]]
+    jobs = for_list(ContainerJob.objects.filter(pk__in=changed)).order_by() if changed else ()
+    cells = mark_safe("".join(live_cell(job, column, swapped=True) for job in jobs for column in CELLS))
+    unfinished = [(job_id, version) for job_id, (status, version) in stored.items() if status in UNFINISHED]
+    there_are_newer = newest is not None and ContainerJob.objects.filter(created_at__gt=newest).exists()
+    return HttpResponse(poller(address, write_versions(unfinished), newest, there_are_newer) + cells)
+
+
+def poller(address: str, jobs: str, newest: datetime | None, there_are_newer: bool = False) -> SafeString:
+    """What asks for the fragment; silent when nothing on the page can change."""
+    notice = (
+        format_html('<a class="cm-newer" href="">{}</a>', "There are newer jobs: show them") if there_are_newer else ""
+    )
+    if not jobs and (newest is None or there_are_newer):
+        return format_html('<div id="cm-live">{}</div>', notice)
+    asked = urlencode({"jobs": jobs, "newest": newest.isoformat() if newest else ""})
+    return format_html(
+        '<div id="cm-live" hx-get="{}?{}" hx-trigger="every 2s" hx-swap="outerHTML">{}</div>', address, asked, notice
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment and timezone.is_aware(moment) == settings.USE_TZ else None

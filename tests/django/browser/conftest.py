@@ -1,0 +1,126 @@
+"""A browser, the project served on loopback, and a worker on the real engine."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.chromium import open_chromium
+from support.engine import Engine
+from support.unavailable import ServiceUnavailable
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="keep pictures of the pages there, to be looked at")
+
+
+@pytest.fixture(scope="session")
+def browser(project: str) -> Iterator[Any]:
+    """Chromium. Playwright runs an event loop in this thread, beside which Django's ORM is used on purpose."""
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(open_chromium())
+        except ServiceUnavailable as error:
+            pytest.fail(str(error), pytrace=False)
+        yield opened
+    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE") if before is None else None
+
+
+@pytest.fixture(scope="session")
+def site(project: str) -> Iterator[str]:
+    """The project's address, static files included."""
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+    from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+    from django.core.wsgi import get_wsgi_application
+
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
+    server.daemon_threads = True
+    server.set_app(StaticFilesHandler(get_wsgi_application()))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def worker(project: str, tmp_path: Path) -> Iterator[None]:
+    """A worker process for the time of the test."""
+    folder = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-m", "django", "process_container_jobs", "--poll-interval", "0.5"]
+    with (tmp_path / "worker.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.fixture
+def docker_host(engine: Engine, project: str) -> Any:
+    """The engine as a stored host."""
+    from container_manager.models import ExecutorHost
+
+    return ExecutorHost.objects.create(name="engine", connection_string=engine.base_url, auto_pull_images=False)
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def size(request: pytest.FixtureRequest) -> dict[str, int]:
+    """The window's size."""
+    return DESKTOP if request.param == "desktop" else PHONE
+
+
+@pytest.fixture
+def open_page(
+    browser: Any, site: str, size: dict[str, int], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
+    """Opens a page that is logged in; fails the test when it asked another origin or had an error of a script."""
+    from django.contrib.auth import get_user_model
+
+    wrong: list[str] = []
+    contexts = []
+
+    def check(address: str) -> None:
+        if not address.startswith((f"{site}/", "data:")):
+            wrong.append(f"asked {address}")
+
+    def open_one(**options: Any) -> Any:
+        get_user_model().objects.create_superuser("root", password="a password")
+        context = browser.new_context(viewport=size, base_url=site, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("request", lambda sent: check(sent.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto("/admin/")
+        page.fill("#id_username", "root")
+        page.fill("#id_password", "a password")
+        page.click("[type=submit]")
+        return page
+
+    yield open_one
+    folder = request.config.getoption("--screenshots")
+    for number, context in enumerate(contexts):
+        if folder:
+            name = f"{request.node.name}-{number}.png".replace("/", "-")
+            context.pages[0].screenshot(path=str(Path(folder) / name), full_page=True)
+        context.close()
+    assert wrong == []
