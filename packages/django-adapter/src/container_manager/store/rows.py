@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import attrs
+from django.conf import settings
 
-from container_manager.conversion.times import as_stored
+from container_manager.conversion.times import as_stored, aware
 from container_manager_core.amounts import millionths
 from container_manager_core.job import Execution, Job, JobStatus
 from container_manager_core.serialising import from_json, spec_from_json, to_json
@@ -37,6 +38,7 @@ READ = (
     "latest_execution",
     "submitter",
     "preferred_executor",
+    "created_at",
 )
 """The columns that hold a job; all others are for people and for finding it."""
 
@@ -110,8 +112,9 @@ def text(value: str | None, most: int | None = None) -> str:
 def job_of(row: Sequence[Any]) -> Job:
     """The job of a row of `READ`."""
     facts = facts_from_json(row[10])
-    facts.pop("preferred_executor", None)
-    facts.pop("created_by", None)
+    # These may have been changed in their columns.
+    for name in ("created_at", "created_by", "preferred_executor"):
+        facts.pop(name, None)
     return Job(
         id=uuid_of(row[0]),
         name=row[1],
@@ -126,6 +129,7 @@ def job_of(row: Sequence[Any]) -> Job:
         execution=None if row[11] is None else from_json(row[11], Execution),
         created_by=row[12],
         preferred_executor=row[13] or None,
+        created_at=moment_of(row[14]),
         **facts,
     )
 
@@ -286,6 +290,14 @@ def due_at(job: Job) -> int | None:
         return None
     times = [time for time in (job.scheduled_at, job.not_before) if time is not None]
     return microseconds(max(times)) if times else None
+
+
+def moment_of(value: Any) -> datetime:
+    """A time as a field or a driver gives it, aware UTC. A naive one is in the time zone of the stored times."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if moment.tzinfo is None and settings.USE_TZ:
+        return moment.replace(tzinfo=UTC)
+    return aware(moment)
 
 
 def uuid_of(value: Any) -> UUID:
