@@ -49,8 +49,9 @@ def test_a_first_signal_lets_go_and_the_next_worker_adopts(command_line: Command
 
 
 def test_a_second_signal_ends_at_once(command_line: CommandLine) -> None:
-    working = command_line.start("worker", "--log-level", "error")
-    time.sleep(2)
+    working = command_line.start("worker", "--log-level", "info")
+    while b"worker.started" not in working.stderr.readline():
+        assert working.poll() is None
     # Both are there when it goes on, so that the first cannot have ended it before the second comes.
     working.send_signal(signal.SIGSTOP)
     working.send_signal(signal.SIGTERM)

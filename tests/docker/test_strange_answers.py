@@ -77,8 +77,7 @@ class StrangeEngine:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                is_first = self.path.endswith("/version") and not self.path.startswith("/v")
-                body = {"ApiVersion": "1.41"} if is_first else engine.body
+                body = {"ApiVersion": "1.41"} if self.path == "/version" else engine.body
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(data)))

@@ -295,5 +295,5 @@ def test_a_thousand_running_jobs_need_no_thread_and_little_memory() -> None:
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert {state.status for state in states.values()} == {ExecutionStatus.RUNNING}
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     assert grown < 4 * 1024 * 1024

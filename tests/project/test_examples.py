@@ -1,5 +1,6 @@
 """Every example in the documents runs, in an empty folder, on the tests' engine."""
 
+import json
 import os
 import subprocess
 import sys
@@ -87,6 +88,11 @@ def test_a_configuration_example_can_be_loaded(example: Example, tmp_path: Path)
     assert Config.load(file).source == file
 
 
+@by_place("json")
+def test_a_json_example_is_json(example: Example) -> None:
+    assert json.loads(example.code)
+
+
 def test_the_readme_gives_two_commands_and_ci_runs_the_second() -> None:
     """Both are one line that does all its set-up."""
     demo, tests = [example.code.strip() for example in examples("sh") if example.place.startswith("README.md:")]
@@ -96,7 +102,7 @@ def test_the_readme_gives_two_commands_and_ci_runs_the_second() -> None:
 
 
 def test_every_example_is_in_a_language_that_somebody_checks() -> None:
-    checked = {"python", "console", "toml"}
+    checked = {"python", "console", "json", "toml"}
     shown = {"sh", "text"}
     found = [example for document in documents() for example in examples_of(document)]
     others = [example.place for example in found if not example.title and example.language not in checked | shown]

@@ -1,7 +1,7 @@
 """The facade: everything that an application does with jobs, in one object."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +30,7 @@ from container_manager_core.store import open_store
 from container_manager_core.store.protocol import JobQuery, JobStore
 
 if TYPE_CHECKING:
-    from container_manager_core.reconciler import Finding
+    from container_manager_core.reconciler import Finding, FindingKind
     from container_manager_core.worker import Worker
 
 OnOutput = Callable[[Stream, bytes], None]
@@ -198,12 +198,18 @@ class ContainerManager:
             on_progress: called with a line on what is going on before the start, such as an image pull.
         """
         job = self.submit(spec, name=name, priority=priority, host=host, executor=executor, created_by=created_by)
-        worker = self._worker(max_jobs=1, only_jobs=frozenset({job.id}), impatient=True, on_progress=on_progress)
+        return self.run_stored(job.id, on_output=on_output, on_progress=on_progress)
+
+    def run_stored(
+        self, job_id: UUID, *, on_output: OnOutput | None = None, on_progress: OnProgress | None = None
+    ) -> Job:
+        """Work in this process on a job that is stored already, as `run` does, unless a worker has taken it on."""
+        worker = self._worker(max_jobs=1, only_jobs=frozenset({job_id}), impatient=True, on_progress=on_progress)
         with BackgroundWorker(worker) as background:
-            output = Follower(self.store, self.clock, job.id, from_attempt=0, check=background.check)
-            self._stream_until_ended(output, job.id, on_output)
-            self._wait_for_cleanup(job.id, background.check)
-        return self.get(job.id)
+            output = Follower(self.store, self.clock, job_id, from_attempt=0, check=background.check)
+            self._stream_until_ended(output, job_id, on_output)
+            self._wait_for_cleanup(job_id, background.check)
+        return self.get(job_id)
 
     def launch(self, job_id: UUID) -> Job:
         """Start a pending job from this process, without waiting for its end: a worker takes it over.
@@ -275,7 +281,7 @@ class ContainerManager:
             raise InvalidInput("job id", f"{text!r} is no job id", "write the id as 'list' shows it, or its beginning")
         found = self.store.find(prefix)
         if not found:
-            raise NotFound("job id", f"there is no job {text!r}", "see container-manager list")
+            raise NotFound("job id", f"there is no job {text!r}", "list the jobs to see their ids")
         if len(found) > 1:
             raise InvalidInput("job id", f"several jobs begin with {text!r}", "write more of it")
         return found[0]
@@ -376,23 +382,38 @@ class ContainerManager:
         self.fleet.host(name)
         return self.fleet.check(name)
 
-    def reap(self, *, dry_run: bool = False, hosts: Iterable[str] | None = None) -> "Sequence[Finding]":
+    def reap(
+        self,
+        *,
+        dry_run: bool = False,
+        hosts: Iterable[str] | None = None,
+        remove: "Collection[FindingKind] | None" = None,
+        leftover_age_seconds: float = 0.0,
+    ) -> "Sequence[Finding]":
         """Compare what the hosts still have of this installation's with the store, and remove what nobody needs.
 
         Args:
             dry_run: change nothing.
             hosts: only these; all when left out.
+            remove: kinds of findings that are removed; all when left out.
+            leftover_age_seconds: of what finished jobs left, only that of jobs that ended at least so long ago.
 
         Raises:
             NotFound: a host that is not configured.
         """
-        from container_manager_core.reconciler import Reconciler
+        from container_manager_core.reconciler import FindingKind, Reconciler
 
         names = list(self.hosts if hosts is None else hosts)
         for name in names:
             self.fleet.host(name)
-        reconciler = Reconciler(store=self.store, fleet=self.fleet, settings=self.config.worker, clock=self.clock)
-        return reconciler.reap(dry_run=dry_run, hosts=names)
+        reconciler = Reconciler(
+            store=self.store,
+            fleet=self.fleet,
+            settings=self.config.worker,
+            clock=self.clock,
+            leftover_age_seconds=leftover_age_seconds,
+        )
+        return reconciler.reap(dry_run=dry_run, hosts=names, remove=tuple(FindingKind) if remove is None else remove)
 
     def close(self) -> None:
         """Give back connections."""

@@ -13,10 +13,10 @@ _LISTEN_SECONDS = 1.0
 
 
 class NoWakeup:
-    """Nothing tells of changes: workers look at each poll interval."""
+    """Nothing tells of changes: something may have changed with every second that passes."""
 
     def token(self) -> object:
-        return None
+        return int(time.monotonic())
 
     def close(self) -> None:
         pass
@@ -102,7 +102,7 @@ Wakeup = NoWakeup | SqliteWakeup | PostgresWakeup
 
 def wakeup_of(alias: str) -> Wakeup:
     """What tells of changes of a database."""
-    connection: Any = connections[alias]
+    connection: Any = connections.create_connection(alias)
     if connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg":
         return PostgresWakeup(alias)
     if connection.vendor == "sqlite" and not connection.is_in_memory_db():
