@@ -54,3 +54,22 @@ def test_each_check_is_told() -> None:
     configured.fleet.check("one")
     configured.fleet.check("two")
     assert [(name, health.ok) for name, health in configured.checks] == [("one", True), ("two", False)]
+
+
+def test_a_host_that_failed_and_is_reached_otherwise_now_is_asked_at_once() -> None:
+    configured = Configured(Host(name="one", executor="nothing"))
+    assert configured.fleet.checks_due(3600) == ["one"]
+    configured.fleet.check("one")
+    assert not configured.fleet.state("one").usable
+    assert configured.fleet.checks_due(3600) == []
+    configured.now = (mock("one"),)
+    configured.fleet.refresh()
+    assert configured.fleet.state("one").usable
+    assert configured.fleet.checks_due(3600) == ["one"]
+
+
+def test_a_host_that_went_is_not_checked_any_more() -> None:
+    configured = Configured(mock("one"), mock("two"))
+    configured.now = (mock("two"),)
+    configured.fleet.refresh()
+    assert configured.fleet.checks_due(3600) == ["two"]

@@ -86,6 +86,27 @@ def test_what_has_ended_is_kept_where_cleanup_waits_for_the_reaper() -> None:
     assert world.left_over() == []
 
 
+def test_only_what_is_asked_for_is_removed_and_the_rest_is_told() -> None:
+    world = Simulation(outcome=FOREVER)
+    name = _start(world)
+    world.clock.advance(61)
+    (finding,) = world.manager.reap(remove=[FindingKind.LEFTOVER])
+    assert (finding.kind, finding.removed) == (FindingKind.ORPHANED, False)
+    assert world.left_over() == [name]
+
+
+def test_what_a_job_left_is_kept_until_the_job_ended_long_enough_ago() -> None:
+    world = Simulation(settings=attrs.evolve(SETTINGS, immediate_cleanup=False), outcome=Outcome(duration_seconds=1))
+    job_id = world.submit()
+    world.run(world.worker())
+    world.clock.advance(3500)
+    assert world.manager.reap(leftover_age_seconds=3600) == []
+    assert world.left_over() == [f"cm-{job_id}-1"]
+    world.clock.advance(200)
+    assert [finding.removed for finding in world.manager.reap(leftover_age_seconds=3600)] == [True]
+    assert world.left_over() == []
+
+
 def test_a_worker_reaps_by_itself() -> None:
     world = Simulation(outcome=FOREVER, settings=attrs.evolve(SETTINGS, reap_interval_seconds=5))
     world.submit()

@@ -88,21 +88,31 @@ class Fleet:
         self._executors: dict[str, ContainerExecutor] = {}
         self._replaced: list[ContainerExecutor] = []
         self._states: dict[str, HostState] = {}
+        self._checked_at: dict[str, float] = {}
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
 
     def refresh(self) -> None:
         """Take over what was configured anew.
 
-        A host whose options changed gets another executor; the former one is still used by who holds it.
+        A host whose options changed gets another executor, and counts as not checked yet; the former executor is
+        still used by who holds it.
         """
         before, hosts = self.hosts, self._source()
         if hosts == before:
             return
         self.hosts = hosts
-        for name in list(self._executors):
-            if not _reached_alike(before.get(name), hosts.get(name)):
-                self._replaced.append(self._executors.pop(name))
+        for name in before:
+            if not _reached_alike(before[name], hosts.get(name)):
+                self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            self._states.pop(name, None)
+            self._checked_at.pop(name, None)
+            replaced = self._executors.pop(name, None)
+        if replaced is not None:
+            self._replaced.append(replaced)
 
     def host(self, name: str) -> Host:
         """The host of that name. Raises `NotFound`."""
@@ -171,11 +181,27 @@ class Fleet:
         with self._lock:
             return {name: state.problem for name, state in self._states.items()}
 
-    def checks_due(self) -> list[str]:
-        """Hosts that failed and are to be asked again now."""
+    def checks_due(self, interval_seconds: float | None = None) -> list[str]:
+        """Hosts that are to be asked now how they are.
+
+        These are the ones that failed, each after its rest; and, with an interval, the active ones that
+        were not checked for so long.
+        """
         now = self._clock.monotonic()
         with self._lock:
-            return [name for name, state in self._states.items() if state.check_at <= now]
+            failed = {name: state.check_at for name, state in self._states.items()}
+            checked = dict(self._checked_at)
+        return [
+            name
+            for name, host in self.hosts.items()
+            if failed.get(name, float("inf")) <= now
+            or (
+                interval_seconds is not None
+                and host.active
+                and name not in failed
+                and checked.get(name, float("-inf")) <= now - interval_seconds
+            )
+        ]
 
     def note_success(self, name: str) -> None:
         """A call was answered."""
@@ -204,6 +230,8 @@ class Fleet:
 
     def check(self, name: str) -> Health:
         """Ask the host how it is, and remember the answer. Never raises for a host that is not usable."""
+        with self._lock:
+            self._checked_at[name] = self._clock.monotonic()
         try:
             health = self.executor(name).check_health()
         except (InvalidInput, ExecutorError) as error:

@@ -1,7 +1,7 @@
 """The facade: everything that an application does with jobs, in one object."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +30,7 @@ from container_manager_core.store import open_store
 from container_manager_core.store.protocol import JobQuery, JobStore
 
 if TYPE_CHECKING:
-    from container_manager_core.reconciler import Finding
+    from container_manager_core.reconciler import Finding, FindingKind
     from container_manager_core.worker import Worker
 
 OnOutput = Callable[[Stream, bytes], None]
@@ -376,23 +376,38 @@ class ContainerManager:
         self.fleet.host(name)
         return self.fleet.check(name)
 
-    def reap(self, *, dry_run: bool = False, hosts: Iterable[str] | None = None) -> "Sequence[Finding]":
+    def reap(
+        self,
+        *,
+        dry_run: bool = False,
+        hosts: Iterable[str] | None = None,
+        remove: "Collection[FindingKind] | None" = None,
+        leftover_age_seconds: float = 0.0,
+    ) -> "Sequence[Finding]":
         """Compare what the hosts still have of this installation's with the store, and remove what nobody needs.
 
         Args:
             dry_run: change nothing.
             hosts: only these; all when left out.
+            remove: kinds of findings that are removed; all when left out.
+            leftover_age_seconds: of what finished jobs left, only that of jobs that ended at least so long ago.
 
         Raises:
             NotFound: a host that is not configured.
         """
-        from container_manager_core.reconciler import Reconciler
+        from container_manager_core.reconciler import FindingKind, Reconciler
 
         names = list(self.hosts if hosts is None else hosts)
         for name in names:
             self.fleet.host(name)
-        reconciler = Reconciler(store=self.store, fleet=self.fleet, settings=self.config.worker, clock=self.clock)
-        return reconciler.reap(dry_run=dry_run, hosts=names)
+        reconciler = Reconciler(
+            store=self.store,
+            fleet=self.fleet,
+            settings=self.config.worker,
+            clock=self.clock,
+            leftover_age_seconds=leftover_age_seconds,
+        )
+        return reconciler.reap(dry_run=dry_run, hosts=names, remove=tuple(FindingKind) if remove is None else remove)
 
     def close(self) -> None:
         """Give back connections."""

@@ -1,6 +1,6 @@
 """The two-way diff: what platforms still have of ours, against what the store knows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -71,6 +71,7 @@ class Reconciler:
         settings: with cleanup disabled, what has ended is left alone.
         clock: where the time comes from.
         leftovers: whether what has ended, with its result stored, is removed too.
+        leftover_age_seconds: only of jobs that ended at least so long ago.
     """
 
     store: JobStore
@@ -78,29 +79,36 @@ class Reconciler:
     settings: WorkerSettings
     clock: Clock
     leftovers: bool = True
+    leftover_age_seconds: float = 0.0
 
-    def reap(self, *, dry_run: bool = False, hosts: Iterable[str] | None = None) -> Sequence[Finding]:
+    def reap(
+        self,
+        *,
+        dry_run: bool = False,
+        hosts: Iterable[str] | None = None,
+        remove: Collection[FindingKind] = tuple(FindingKind),
+    ) -> Sequence[Finding]:
         """Compare and clean up; every disagreement that was found.
 
         Args:
             dry_run: change nothing.
             hosts: only these; all when left out.
+            remove: findings that are removed; others are only told of.
         """
         findings: list[Finding] = []
         for name in sorted(hosts if hosts is not None else self.fleet.hosts):
             try:
-                findings += self._reap_host(name, dry_run)
+                findings += self._reap_host(name, () if dry_run else remove)
             except ContainerManagerError as error:
                 findings.append(Finding(kind=FindingKind.UNREACHABLE, host=name, message=str(error)))
         return findings
 
-    def _reap_host(self, host: str, dry_run: bool) -> list[Finding]:
+    def _reap_host(self, host: str, remove: Collection[FindingKind]) -> list[Finding]:
         # The platform first: an intent is stored before its platform is called, so whatever is listed here
         # and was not forgotten is in the store by the time it is asked.
         owned = self.fleet.executor(host).list_owned()
         findings = [finding for execution in owned if (finding := self._judge(host, execution))]
-        if not dry_run:
-            findings = [self._remove(finding) for finding in findings]
+        findings = [self._remove(finding) if finding.kind in remove else finding for finding in findings]
         return findings + self._lost(host, owned)
 
     def _judge(self, host: str, execution: OwnedExecution) -> Finding | None:
@@ -121,7 +129,7 @@ class Reconciler:
             return None, ""
         if runs:
             return FindingKind.DOUBLE, f"job {job.id} has gone on to attempt {job.attempt} on {job.host}"
-        return self._leftover(f"attempt {execution.attempt} of job {job.id} has ended")
+        return self._leftover(job, f"attempt {execution.attempt} of job {job.id} has ended")
 
     def _compare_latest(self, job: Job, execution: OwnedExecution, runs: bool) -> tuple[FindingKind | None, str]:
         known_id = job.execution.execution_id if job.execution else None
@@ -130,13 +138,16 @@ class Reconciler:
         if job.status.is_live or job.needs_attention:
             return None, ""
         if job.status is JobStatus.PENDING:
-            return self._leftover(f"attempt {job.attempt} of job {job.id} has ended")
+            return self._leftover(job, f"attempt {job.attempt} of job {job.id} has ended")
         if runs:
             return FindingKind.DOUBLE, f"job {job.id} is {job.status.value}"
-        return self._leftover(f"job {job.id} is {job.status.value}")
+        return self._leftover(job, f"job {job.id} is {job.status.value}")
 
-    def _leftover(self, message: str) -> tuple[FindingKind | None, str]:
-        return (FindingKind.LEFTOVER, message) if self.leftovers and self.settings.cleanup_enabled else (None, "")
+    def _leftover(self, job: Job, message: str) -> tuple[FindingKind | None, str]:
+        wanted = self.leftovers and self.settings.cleanup_enabled
+        if not wanted or self._age_seconds(job.finished_at or job.queued_at) < self.leftover_age_seconds:
+            return None, ""
+        return FindingKind.LEFTOVER, message
 
     def _remove(self, finding: Finding) -> Finding:
         executor = self.fleet.executor(finding.host)

@@ -27,7 +27,7 @@ class Watch:
         fleet, lanes, settings, clock: what it works with.
         post: has something done by the worker's loop, from any thread.
         only_hosts: the worker's restriction.
-        reconciler: removes what nobody owns; None where others do that.
+        reconciler: removes what nobody owns; None where others do that, and check hosts that answer.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Watch:
             on_recovered: called in the loop when a host that had failed was checked.
         """
         now = self._clock.monotonic()
-        for host in self._fleet.checks_due():
+        for host in self._fleet.checks_due(self._settings.health_interval_seconds if self._reconciler else None):
             if self._only_hosts is None or host in self._only_hosts:
                 self._ask(host, "health", partial(self._check, host), on_recovered)
         if now >= self._look_at:
@@ -112,8 +112,10 @@ class Watch:
         self._lanes.submit(host, Lane.LOOK, ask)
 
     def _check(self, host: str) -> None:
+        was_usable = self._fleet.state(host).usable
         health = self._fleet.check(host)
-        _log.info("host.checked", host=host, ok=health.ok, message=health.message)
+        tell = _log.debug if was_usable and health.ok else _log.info
+        tell("host.checked", host=host, ok=health.ok, message=health.message)
 
     def _reap(self, reconciler: Reconciler, host: str) -> None:
         reconciler.reap(hosts=[host])

@@ -1,19 +1,13 @@
 """``worker``."""
 
-import os
-import signal
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from container_manager_core.cli import exits
 from container_manager_core.cli.context import open_manager
 from container_manager_core.cli.printing import PROGRAM
+from container_manager_core.cli.stopping import stop_on_signals
 from container_manager_core.errors import InvalidInput, NotFound
-
-if TYPE_CHECKING:
-    from container_manager_core.worker import Worker
 
 
 def worker(
@@ -50,26 +44,10 @@ def worker(
             )
         except InvalidInput as error:
             raise _at_option(error) from error
-        _stop_on_signals(made)
+        stop_on_signals(made, PROGRAM)
         made.run(once=once, drain=drain)
 
 
 def _at_option(error: InvalidInput) -> InvalidInput:
     options = {"max_concurrent_jobs": "--max-jobs", "poll_interval_seconds": "--poll-interval"}
     return type(error)(options.get(error.place, error.place), error.problem, error.remedy)
-
-
-def _stop_on_signals(made: "Worker") -> None:
-    came: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        if len(came) == 1:
-            made.stop()
-            return
-        # Written past Python's own buffers: the signal may have come in the middle of a write to them.
-        os.write(2, f"{PROGRAM}: ended at once by a second signal; another worker takes the jobs over\n".encode())
-        os._exit(exits.INTERRUPTED if number == signal.SIGINT else exits.TERMINATED)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
