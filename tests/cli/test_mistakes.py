@@ -74,7 +74,7 @@ def test_a_job_id_that_is_none(command_line: CommandLine, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["show", "logs", "cancel", "restart"])
 def test_a_job_that_does_not_exist(command_line: CommandLine, command: str) -> None:
-    assert "there is no job 'abcdef'; see container-manager list" in the_sentence(command_line(command, "abcdef"))
+    assert "there is no job 'abcdef'; list the jobs to see their ids" in the_sentence(command_line(command, "abcdef"))
 
 
 @pytest.mark.parametrize(

@@ -41,15 +41,20 @@ TEMPLATES = [
     }
 ]
 
-_url = urlsplit(os.environ.get("CONTAINER_MANAGER_TEST_DATABASE_URL", "sqlite:///:memory:"))
-_engines = {"sqlite": "sqlite3", "postgresql": "postgresql", "mysql": "mysql"}
-DATABASES = {
-    "default": {
-        "ENGINE": f"django.db.backends.{_engines[_url.scheme]}",
-        "NAME": _url.path.removeprefix("/"),
-        "USER": _url.username or "",
-        "PASSWORD": _url.password or "",
-        "HOST": _url.hostname or "",
-        "PORT": _url.port or "",
+_ENGINES = {"sqlite": "sqlite3", "postgresql": "postgresql", "mysql": "mysql"}
+
+
+def database(url: str) -> dict[str, object]:
+    """An entry of DATABASES."""
+    parts = urlsplit(url)
+    return {
+        "ENGINE": f"django.db.backends.{_ENGINES[parts.scheme]}",
+        "NAME": parts.path.removeprefix("/"),
+        "USER": parts.username or "",
+        "PASSWORD": parts.password or "",
+        "HOST": parts.hostname or "",
+        "PORT": parts.port or "",
     }
-}
+
+
+DATABASES = {"default": database(os.environ.get("CONTAINER_MANAGER_TEST_DATABASE_URL", "sqlite:///:memory:"))}

@@ -198,12 +198,18 @@ class ContainerManager:
             on_progress: called with a line on what is going on before the start, such as an image pull.
         """
         job = self.submit(spec, name=name, priority=priority, host=host, executor=executor, created_by=created_by)
-        worker = self._worker(max_jobs=1, only_jobs=frozenset({job.id}), impatient=True, on_progress=on_progress)
+        return self.run_stored(job.id, on_output=on_output, on_progress=on_progress)
+
+    def run_stored(
+        self, job_id: UUID, *, on_output: OnOutput | None = None, on_progress: OnProgress | None = None
+    ) -> Job:
+        """Work in this process on a job that is stored already, as `run` does, unless a worker has taken it on."""
+        worker = self._worker(max_jobs=1, only_jobs=frozenset({job_id}), impatient=True, on_progress=on_progress)
         with BackgroundWorker(worker) as background:
-            output = Follower(self.store, self.clock, job.id, from_attempt=0, check=background.check)
-            self._stream_until_ended(output, job.id, on_output)
-            self._wait_for_cleanup(job.id, background.check)
-        return self.get(job.id)
+            output = Follower(self.store, self.clock, job_id, from_attempt=0, check=background.check)
+            self._stream_until_ended(output, job_id, on_output)
+            self._wait_for_cleanup(job_id, background.check)
+        return self.get(job_id)
 
     def launch(self, job_id: UUID) -> Job:
         """Start a pending job from this process, without waiting for its end: a worker takes it over.
@@ -275,7 +281,7 @@ class ContainerManager:
             raise InvalidInput("job id", f"{text!r} is no job id", "write the id as 'list' shows it, or its beginning")
         found = self.store.find(prefix)
         if not found:
-            raise NotFound("job id", f"there is no job {text!r}", "see container-manager list")
+            raise NotFound("job id", f"there is no job {text!r}", "list the jobs to see their ids")
         if len(found) > 1:
             raise InvalidInput("job id", f"several jobs begin with {text!r}", "write more of it")
         return found[0]

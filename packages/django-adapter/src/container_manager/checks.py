@@ -1,1 +1,146 @@
-"""System checks: what the project's settings and hosts have wrong."""
+"""System checks: what the project's settings and hosts have wrong.
+
+Errors, each with a hint where there is a remedy:
+
+- E001 ``CONTAINER_MANAGER``
+- E002 ``CONTAINER_EXECUTORS``
+- E003 ``EXECUTOR_ROUTING_RULES``
+- E004 ``USE_EXECUTOR_FACTORY``
+- E005 an executor in the settings that nothing brings, or options that it does not take
+- E006 a routing rule's executor that nothing brings
+- E007 the models are not sent to the database that ``CONTAINER_MANAGER`` names
+- E008 a host in the database whose executor is not installed (with ``--database``)
+- E009 a host in the database whose options its executor does not take (with ``--database``)
+
+and the warning W001: a plugin that cannot be used.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError, connections, router
+
+from container_manager import conf
+from container_manager_core.errors import ConfigurationError, InvalidInput
+
+
+@register
+def check_settings(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """What is wrong with the settings themselves."""
+    readers: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("E001", conf.manager_settings),
+        ("E002", conf.executor_settings),
+        ("E003", conf.routing_rules),
+        ("E004", conf.uses_routing),
+    )
+    return [error for number, read in readers for error in _tried(number, read)]
+
+
+@register
+def check_executors(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """What is wrong with what they name: executors, hosts, the database."""
+    if any(check_settings(None)):
+        return []
+    return [*_plugin_problems(), *_host_problems(), *_rule_problems(), *_database_problems()]
+
+
+@register(Tags.database)
+def check_hosts(app_configs: Any, databases: Iterable[str] | None = None, **options: Any) -> list[CheckMessage]:
+    """What is wrong with the hosts in the database."""
+    if any(check_settings(None)) or conf.manager_settings().database not in (databases or ()):
+        return []
+    return [error for host in _rows() for error in _row_problems(host)]
+
+
+def _tried(number: str, read: Callable[[], object], obj: Any = None) -> list[CheckMessage]:
+    try:
+        read()
+    except InvalidInput as error:
+        return [_error(number, error, obj)]
+    return []
+
+
+def _error(number: str, error: InvalidInput, obj: Any = None) -> CheckMessage:
+    said = f"{error.place}: {error.problem}." if error.place else f"{error.problem}."
+    hint = error.remedy[:1].upper() + error.remedy[1:] if error.remedy else None
+    return Error(said, hint=f"{hint}." if hint else None, obj=obj, id=f"container_manager.{number}")
+
+
+def _plugin_problems() -> Iterator[CheckMessage]:
+    from container_manager.manager import get_plugins
+
+    for problem in get_plugins().problems:
+        if problem.distribution.startswith("CONTAINER_EXECUTORS"):
+            yield _error("E002", ConfigurationError(f"{problem.distribution}['class']", problem.problem))
+        else:
+            yield Warning(f"{problem}.", id="container_manager.W001")
+
+
+def _host_problems() -> Iterator[CheckMessage]:
+    from container_manager.conversion.hosts import typed_options
+    from container_manager.manager import get_plugins
+
+    entries = [entry for entry in conf.executor_settings() if not _is_broken(entry.name)]
+    for entry in entries:
+        place = f"CONTAINER_EXECUTORS[{entry.name!r}]"
+        yield from _tried("E005", partial(get_plugins().executor_type, entry.name, place))
+    known = {entry.name for entry in entries} & set(get_plugins().executor_types)
+    yield from _tried("E005", conf.executor_hosts)
+    try:
+        hosts = [host for host in conf.executor_hosts() if host.executor in known]
+    except InvalidInput:
+        return
+    for host in hosts:
+        place = f"CONTAINER_EXECUTORS[{host.executor!r}]['hosts'][{host.name!r}]"
+        yield from _tried("E005", partial(typed_options, host, place))
+
+
+def _is_broken(name: str) -> bool:
+    """Whether its class was complained of already."""
+    from container_manager.manager import get_plugins
+
+    return any(problem.distribution == f"CONTAINER_EXECUTORS[{name!r}]" for problem in get_plugins().problems)
+
+
+def _rule_problems() -> Iterator[CheckMessage]:
+    from container_manager.manager import get_plugins
+
+    for number, rule in enumerate(conf.routing_rules()):
+        place = f"EXECUTOR_ROUTING_RULES[{number}]['executor']"
+        yield from _tried("E006", partial(get_plugins().executor_type, rule.executor, place))
+
+
+def _database_problems() -> Iterator[CheckMessage]:
+    from container_manager.models import ContainerJob
+
+    wanted, given = conf.manager_settings().database, router.db_for_write(ContainerJob)
+    if wanted != given:
+        yield Error(
+            f"CONTAINER_MANAGER['DATABASE'] is {wanted!r}, but the models are written to {given!r}.",
+            hint='Add "container_manager.router.JobsRouter" to DATABASE_ROUTERS.',
+            id="container_manager.E007",
+        )
+
+
+def _rows() -> Sequence[Any]:
+    """The hosts' rows; none before the tables are there."""
+    from container_manager.models import ExecutorHost
+
+    alias = conf.manager_settings().database
+    try:
+        if ExecutorHost._meta.db_table not in connections[alias].introspection.table_names():
+            return []
+        return list(ExecutorHost.objects.using(alias))
+    except DatabaseError:
+        return []  # its columns are those of another version: migrations come first
+
+
+def _row_problems(row: Any) -> list[CheckMessage]:
+    from container_manager.conversion.hosts import host_of, typed_options
+    from container_manager.manager import get_plugins
+
+    if row.executor_type not in get_plugins().executor_types:
+        return _tried("E008", lambda: get_plugins().executor_type(row.executor_type, "executor_type"), row)
+    return _tried("E009", lambda: typed_options(host_of(row)), row)

@@ -1,6 +1,6 @@
 """The project's settings, typed: ``CONTAINER_MANAGER``, ``CONTAINER_EXECUTORS`` and the routing rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -20,8 +20,10 @@ class ManagerSettings:
     """``settings.CONTAINER_MANAGER``; its keys are these names in capitals, and each may be left out.
 
     Attributes:
-        auto_pull_images: whether missing images are pulled, on hosts that do not say.
-        image_pull_timeout: longest time of an image pull, in seconds.
+        auto_pull_images: whether missing images are pulled; False: on no Docker host but those whose own options
+            say ``pull``.
+        image_pull_timeout: longest time of an image pull in seconds, on Docker hosts whose own options do not say
+            ``pull_timeout_seconds``.
         immediate_cleanup: whether what a job left on its platform is removed as soon as its result is stored.
         cleanup_enabled: whether it is removed at all.
         max_concurrent_jobs: most jobs of one worker at once.
@@ -83,7 +85,7 @@ class ExecutorSettings:
         name: the executor's name, or any name with ``executor_class``.
         executor_class: dotted path of an `ExecutorType`; found by entry point when left out.
         enabled: whether its hosts take jobs.
-        default: whether its first host runs the jobs that name none, without routing.
+        default: whether its first host runs the jobs that name none, without routing; of one executor at most.
         hosts: its hosts, by name: each the core's facts of a host and the executor's own options.
         options: the executor's own options for all its hosts.
     """
@@ -116,7 +118,12 @@ def executor_settings() -> Sequence[ExecutorSettings]:
     given = getattr(settings, "CONTAINER_EXECUTORS", {})
     if not isinstance(given, Mapping):
         raise ConfigurationError("CONTAINER_EXECUTORS", f"{given!r} is no dictionary", "write one")
-    return [_executor(name, entry, f"CONTAINER_EXECUTORS[{name!r}]") for name, entry in given.items()]
+    found = [_executor(name, entry, f"CONTAINER_EXECUTORS[{name!r}]") for name, entry in given.items()]
+    defaults = [entry.name for entry in found if entry.default]
+    if len(defaults) > 1:
+        names = " and ".join(map(repr, defaults))
+        raise ConfigurationError("CONTAINER_EXECUTORS", f"{names} are both the default", "keep 'default' on one")
+    return found
 
 
 def _executor(name: str, entry: Any, place: str) -> ExecutorSettings:
@@ -170,5 +177,52 @@ def default_host_name() -> str | None:
 
 
 def uses_routing() -> bool:
-    """``settings.USE_EXECUTOR_FACTORY``: whether routing decides where jobs run that name no host."""
-    return bool(getattr(settings, "USE_EXECUTOR_FACTORY", False))
+    """``settings.USE_EXECUTOR_FACTORY``: whether routing decides where jobs run that name no host.
+
+    Raises `ConfigurationError` for anything but True and False.
+    """
+    given = getattr(settings, "USE_EXECUTOR_FACTORY", False)
+    if not isinstance(given, bool):
+        raise ConfigurationError("USE_EXECUTOR_FACTORY", f"{given!r} is neither True nor False", "write True or False")
+    return given
+
+
+@attrs.frozen(kw_only=True)
+class RoutingRule:
+    """One entry of ``settings.EXECUTOR_ROUTING_RULES``.
+
+    Attributes:
+        condition: an expression over the job's facts, or a function of them.
+        executor: where jobs go for which it holds.
+        reason: in words, for people.
+    """
+
+    condition: str | Callable[..., object]
+    executor: str
+    reason: str = ""
+
+
+def routing_rules() -> Sequence[RoutingRule]:
+    """``settings.EXECUTOR_ROUTING_RULES``, in their order. Raises `ConfigurationError` with the rule's number."""
+    given = getattr(settings, "EXECUTOR_ROUTING_RULES", ())
+    if not isinstance(given, list | tuple):
+        raise ConfigurationError("EXECUTOR_ROUTING_RULES", f"{given!r} is no list", "write a list of dictionaries")
+    return [_rule(entry, f"EXECUTOR_ROUTING_RULES[{number}]") for number, entry in enumerate(given)]
+
+
+def _rule(entry: Any, place: str) -> RoutingRule:
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError(place, f"{entry!r} is no dictionary", "write condition, executor and reason")
+    condition = entry.get("condition")
+    if not isinstance(condition, str) and not callable(condition):
+        raise ConfigurationError(
+            f"{place}['condition']", f"{condition!r} is no condition", "write an expression or a function"
+        )
+    plain = structure({name: value for name, value in entry.items() if name != "condition"}, _PlainRule, place)
+    return RoutingRule(condition=condition, executor=plain.executor, reason=plain.reason)
+
+
+@attrs.frozen(kw_only=True)
+class _PlainRule:
+    executor: str
+    reason: str = ""

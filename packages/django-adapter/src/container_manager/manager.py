@@ -2,29 +2,28 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.module_loading import import_string
 
 from container_manager import conf
-from container_manager.conversion.hosts import BUILT_IN, configured_hosts
+from container_manager.conversion.hosts import configured_hosts
+from container_manager.hooks import NamedExecutor, SignalSender, StartupTimes
 from container_manager.secrets import get_vault
 from container_manager.store.store import OrmStore
 from container_manager_core.config import Config
+from container_manager_core.errors import StoreUnavailable
 from container_manager_core.executor import Health
-from container_manager_core.hookspecs import hookimpl
-from container_manager_core.host import Host
 from container_manager_core.job import Job, JobStatus
+from container_manager_core.log import get_logger
 from container_manager_core.manager import ContainerManager
 from container_manager_core.plugins import Plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from container_manager.models import ContainerJob
-    from container_manager_core.executor import ExecutorType
+
+_log = get_logger()
 
 
 class DjangoManager(ContainerManager):
@@ -37,13 +36,38 @@ class DjangoManager(ContainerManager):
         assert isinstance(store, OrmStore)
         return store
 
-    def _work_until(self, job_id: UUID, is_done: Callable[[Job], bool]) -> Job:
-        """With connections that the work's threads give back: nobody would close their usual ones."""
-        if self.store.database.is_pooled:
-            return super()._work_until(job_id, is_done)
-        with _new_manager() as own:
-            own.store.database.pool()
-            return own._work_until(job_id, is_done)
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether this thread is inside a transaction of the project's."""
+        return bool(transaction.get_connection(self.store.database.alias).in_atomic_block)
+
+    def run(self, *args: Any, **options: Any) -> Job:
+        """As the core's; `TransactionManagementError` inside a transaction."""
+        self._require_no_transaction("run")
+        return super().run(*args, **options)
+
+    def run_stored(self, *args: Any, **options: Any) -> Job:
+        """As the core's; `TransactionManagementError` inside a transaction."""
+        self._require_no_transaction("run_stored")
+        return super().run_stored(*args, **options)
+
+    def launch(self, job_id: UUID) -> Job:
+        """As the core's; `TransactionManagementError` inside a transaction."""
+        self._require_no_transaction("launch")
+        return super().launch(job_id)
+
+    def harvest(self, job_id: UUID) -> Job:
+        """As the core's; `TransactionManagementError` inside a transaction."""
+        self._require_no_transaction("harvest")
+        return super().harvest(job_id)
+
+    def _require_no_transaction(self, call: str) -> None:
+        """A platform is never called while a transaction is open: it may be rolled back, and it locks."""
+        if self.is_in_transaction:
+            raise transaction.TransactionManagementError(
+                f"{call} calls a platform, which is not done inside a transaction; "
+                f"call it after the commit: transaction.on_commit(...)"
+            )
 
     def announce_new(self, jobs: Iterable[Job]) -> None:
         """Wake the workers, and tell the hooks of jobs that the models have stored."""
@@ -79,7 +103,13 @@ def reset() -> None:
 
 @cache
 def _plugins() -> Plugins:
-    return Plugins.load(also=[("settings", _FromSettings()), ("django-container-manager", _SignalSender())])
+    named = [
+        (f"CONTAINER_EXECUTORS[{entry.name!r}]", NamedExecutor(entry))
+        for entry in conf.executor_settings()
+        if entry.executor_class is not None
+    ]
+    own = "django-container-manager"
+    return Plugins.load(also=[*named, (own, StartupTimes()), (own, SignalSender())])
 
 
 @cache
@@ -90,82 +120,33 @@ def _manager() -> DjangoManager:
 def _new_manager() -> DjangoManager:
     given = conf.manager_settings()
     store = OrmStore(given.database)
-
-    def hosts() -> Mapping[str, Host]:
-        with store.database.connected():
-            return configured_hosts()
-
-    def note_check(name: str, health: Health) -> None:
-        from container_manager.models import ExecutorHost
-
-        with store.database.connected():
-            ExecutorHost.note_health(name, health)
-
     return DjangoManager(
         Config(store=f"django:{given.database}", worker=given.worker(), hosts={}),
         store=store,
-        hosts=hosts,
+        hosts=lambda: store.database.run(lambda cursor: configured_hosts()),
         plugins=get_plugins(),
         vault=get_vault(),
         on_checked=note_check,
     )
 
 
-def default_host() -> str:
-    """The host of jobs that name none, without routing."""
-    named = conf.default_host_name()
-    if named is not None:
-        return named
-    active = [host for host in configured_hosts().values() if host.active]
-    return active[0].name if active else BUILT_IN
-
-
 def launch(row: "ContainerJob") -> bool:
     """Start a job now, or after the commit of the transaction that is under way; whether it was started now."""
-    connection = transaction.get_connection(conf.manager_settings().database)
-    if connection.in_atomic_block:
-        transaction.on_commit(lambda: get_manager().launch(row.id), using=connection.alias)
+    manager = get_manager()
+    if manager.is_in_transaction:
+        # A worker may be faster: that it cannot be started twice is logged, and is no error of the caller's request.
+        transaction.on_commit(lambda: manager.launch(row.id), using=manager.store.database.alias, robust=True)
         return False
-    job = get_manager().launch(row.id)
+    job = manager.launch(row.id)
     row.refresh_from_db()
     return job.status is not JobStatus.PENDING
 
 
-class _FromSettings:
-    """Executor types that the settings name by their dotted path."""
+def _note_check(name: str, health: Health) -> None:
+    from container_manager.models import ExecutorHost
 
-    @hookimpl
-    def container_manager_executors(self) -> "Sequence[ExecutorType]":
-        return [
-            import_string(entry.executor_class)
-            for entry in conf.executor_settings()
-            if entry.executor_class is not None
-        ]
-
-
-class _SignalSender:
-    """Passes the core's news on as Django's signal."""
-
-    @hookimpl
-    def container_manager_job_changed(self, job: Job, previous: JobStatus | None) -> None:
-        from container_manager.models import ContainerJob
-        from container_manager.signals import job_status_changed
-
-        if not job_status_changed.has_listeners(ContainerJob):
-            return
-
-        def send() -> None:
-            job_status_changed.send_robust(
-                ContainerJob,
-                job_id=job.id,
-                status=job.status.value,
-                previous=None if previous is None else previous.value,
-                job=job,
-            )
-
-        database = get_manager().store.database
-        with database.connected() as connection:
-            if connection.in_atomic_block:
-                transaction.on_commit(send, using=database.alias)
-            else:
-                send()
+    database = get_manager().store.database
+    try:
+        database.run(lambda cursor: ExecutorHost.note_health(name, health))
+    except StoreUnavailable as error:  # the database's fault is not the host's
+        _log.warning("host.check_not_stored", host=name, error=str(error))

@@ -1,10 +1,7 @@
 """``run`` and ``submit``."""
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +11,7 @@ from container_manager_core.cli.context import AsJson, open_manager
 from container_manager_core.cli.errors import Failed
 from container_manager_core.cli.printing import complain, print_json
 from container_manager_core.cli.specification import JobOptions, at_option, takes_job_options
+from container_manager_core.cli.stopping import signals_interrupt
 from container_manager_core.errors import ExecutorError, InvalidInput, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -123,7 +121,7 @@ def _run(context: typer.Context, options: JobOptions, as_json: bool) -> int:
     spec = options.spec()
     configure("warning" if sys.stderr.isatty() else "error")
     output = LiveOutput(stdout_to_stderr=as_json)
-    with open_manager(context) as manager, _signals_interrupt() as signals:
+    with open_manager(context) as manager, signals_interrupt() as signals:
         try:
             job = manager.run(spec, on_output=output.write, on_progress=output.report, **options.keywords())
         except InvalidInput as error:
@@ -143,21 +141,3 @@ def _run(context: typer.Context, options: JobOptions, as_json: bool) -> int:
     if output.reader_gone:
         return exits.BROKEN_PIPE
     return 128 + signals[0] if signals else code
-
-
-@contextmanager
-def _signals_interrupt() -> Iterator[list[int]]:
-    """Let SIGTERM and SIGHUP do what Ctrl-C does, and note those that came."""
-    came: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    watched = [signal.SIGTERM, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else [])]
-    before = {number: signal.signal(number, interrupt) for number in watched}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,7 +1,9 @@
-"""What signals do to a worker: the first one lets it end, the second one ends the process."""
+"""What signals do: to a worker, and to a command that waits for its job."""
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -30,3 +32,21 @@ def stop_on_signals(worker: "Worker", program: str) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+
+
+@contextmanager
+def signals_interrupt() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does, and note those that came."""
+    came: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    watched = [signal.SIGTERM, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else [])]
+    before = {number: signal.signal(number, interrupt) for number in watched}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from container_manager_core.errors import InvalidInput
 from container_manager_core.host import Host
+from container_manager_core.log import get_logger
 from container_manager_core.spec import PullPolicy
 
 if TYPE_CHECKING:
     from container_manager.models import ExecutorHost
 
+_log = get_logger()
+
+DOCKER = "docker"
 BUILT_IN = "local"
 """The host that is there while none is configured: this machine's Docker engine."""
 
@@ -20,7 +26,7 @@ def host_of(row: "ExecutorHost") -> Host:
         raise InvalidInput("executor_config", f"{row.executor_config!r} is no table", "write a JSON object")
     if not isinstance(row.labels, Mapping):
         raise InvalidInput("labels", f"{row.labels!r} is no table", "write a JSON object")
-    config: Any = _docker_config(row) if row.executor_type == "docker" else dict(row.executor_config)
+    config: Any = _docker_config(row) if row.executor_type == DOCKER else row.executor_config
     return Host(
         name=row.name,
         executor=row.executor_type,
@@ -44,23 +50,61 @@ def _docker_config(row: "ExecutorHost") -> dict[str, Any]:
         config["base_url"] = address
     if not row.auto_pull_images:
         config["pull"] = PullPolicy.NEVER.value
-    return {**config, **row.executor_config}
+    return {**pulling(), **config, **row.executor_config}
 
 
-def typed_options(host: Host) -> Any:
+def pulling() -> dict[str, Any]:
+    """The options of Docker hosts that the project's settings give: how images are pulled."""
+    from container_manager.conf import manager_settings
+
+    given = manager_settings()
+    options: dict[str, Any] = {"pull_timeout_seconds": given.image_pull_timeout}
+    if not given.auto_pull_images:
+        options["pull"] = PullPolicy.NEVER.value
+    return options
+
+
+def _with_pulling(host: Host) -> Host:
+    """A host that the settings name, or the built-in one."""
+    if host.executor != DOCKER:
+        return host
+    config: Any = {**pulling(), **host.config}
+    return attrs.evolve(host, config=config)
+
+
+def typed_options(host: Host, place: str = "executor_config") -> Any:
     """The executor's own options of a host, checked. Raises `InvalidInput` for any that it does not take."""
     from container_manager.manager import get_plugins
     from container_manager_core.structuring import structure
 
     executor_type = get_plugins().executor_type(host.executor, "executor")
-    return structure(host.config, executor_type.options, "executor_config")
+    return structure(host.config, executor_type.options, place)
 
 
 def configured_hosts() -> dict[str, Host]:
-    """The hosts as they are now: rows, then those in settings that no row replaces, else the built-in one."""
+    """The hosts as they are now: those that somebody configured, else the built-in one."""
+    return named_hosts() or {BUILT_IN: _with_pulling(Host(name=BUILT_IN, executor=DOCKER))}
+
+
+def named_hosts() -> dict[str, Host]:
+    """The hosts that somebody configured: those in settings, and rows, which replace those of the same name.
+
+    A row that cannot be used, as somebody wrote it past the form, is left out and logged: the others go on.
+    """
     from container_manager.conf import executor_hosts
     from container_manager.models import ExecutorHost
 
-    hosts = {host.name: host for host in executor_hosts()}
-    hosts.update({row.name: host_of(row) for row in ExecutorHost.objects.all()})
-    return hosts or {BUILT_IN: Host(name=BUILT_IN, executor="docker")}
+    hosts = {host.name: _with_pulling(host) for host in executor_hosts()}
+    for row in ExecutorHost.objects.all():
+        try:
+            hosts[row.name] = host_of(row)
+        except InvalidInput as error:
+            _log.error("host.unusable", host=row.name, error=str(error))
+    return hosts
+
+
+def default_host(hosts: Mapping[str, Host]) -> str | None:
+    """The host of jobs that name none, without routing: the settings' own, else the first active one, if any."""
+    from container_manager.conf import default_host_name
+
+    return default_host_name() or next((host.name for host in hosts.values() if host.active), None)

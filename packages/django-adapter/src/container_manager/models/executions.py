@@ -8,6 +8,7 @@ from django.db import models
 
 from container_manager.models.hosts import ExecutorHost
 from container_manager.models.jobs import STATUS_CHOICES, ContainerJob
+from container_manager.models.references import HostReference
 from container_manager_core.executor import Stream
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class ContainerExecution(models.Model):
     )
     attempt = models.PositiveIntegerField(editable=False)
     executor_type = models.CharField("executor", max_length=50, editable=False)
-    host = models.ForeignKey(
+    host = HostReference(
         ExecutorHost,
         to_field="name",
         db_index=False,

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from container_manager.conversion.errors import as_validation_error
 from container_manager.models.hosts import ExecutorHost, _keep_what_is_unfinished
+from container_manager.models.references import HostReference
 from container_manager.models.templates import (
     CPU_CORES,
     MEMORY_MB,
@@ -28,6 +29,7 @@ from container_manager_core.job import LIVE, TERMINAL, JobStatus
 if TYPE_CHECKING:
     from container_manager.models.executions import ContainerExecution
     from container_manager_core.executor import Logs
+    from container_manager_core.host import Host
 
 OWN_FIELDS = (
     "name",
@@ -101,9 +103,11 @@ class ContainerJobQuerySet(models.QuerySet["ContainerJob"]):
 
     def bulk_create(self, objs: Iterable["ContainerJob"], *args: Any, **options: Any) -> list["ContainerJob"]:
         """Submit many jobs at once; each is checked as `ContainerJob.save` does."""
-        jobs = list(objs)
+        from container_manager.conversion.hosts import named_hosts
+
+        jobs, hosts = list(objs), named_hosts()
         for job in jobs:
-            job.prepare()
+            job.prepare(hosts)
         made = super().bulk_create(jobs, *args, **options)
         made and made[0].announce(made)
         return made
@@ -122,7 +126,7 @@ class ContainerJob(models.Model):
     template = models.ForeignKey(
         ContainerTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs", db_index=False
     )
-    docker_host = models.ForeignKey(
+    docker_host = HostReference(
         ExecutorHost,
         to_field="name",
         db_index=False,
@@ -258,15 +262,19 @@ class ContainerJob(models.Model):
 
     def clean(self) -> None:
         super().clean()
-        host, wish = self.docker_host, self.preferred_executor
-        if host and wish and host.executor_type != wish:
-            problem = f"The host {host.name!r} runs {host.executor_type!r}, not {wish!r}: ask for one of them."
-            raise ValidationError({"preferred_executor": problem})
         if self.status == JobStatus.RUNNING.value and not self.get_execution_identifier():
             kind = "execution" if self.executor_type not in ("", "docker") else "container"
             raise ValidationError(f"A running {self.executor_type or 'docker'} job needs its {kind} id.")
-        if self.is_editable:
+        if self.is_editable and self._has_clean_fields():
             self.prepare()
+
+    def _has_clean_fields(self) -> bool:
+        """Whether each field is well by itself; what is wrong with it is told where that is asked for."""
+        try:
+            self.clean_fields(exclude=[field.name for field in self._meta.fields if field.name not in OWN_FIELDS])
+        except ValidationError:
+            return False
+        return True
 
     def save(self, *args: Any, **options: Any) -> None:
         """Submit a new job, or change one that was not started yet.
@@ -301,12 +309,16 @@ class ContainerJob(models.Model):
         """Whether what is to run can still be changed: it waits for its first start."""
         return self.status == JobStatus.PENDING.value and self.attempt == 0
 
-    def prepare(self) -> None:
-        """Fix what is to run, from the template and from what is given here. Raises `ValidationError`."""
+    def prepare(self, hosts: "Mapping[str, Host] | None" = None) -> None:
+        """Fix what is to run, from the template and from what is given here. Raises `ValidationError`.
+
+        Args:
+            hosts: those that somebody configured, by name; looked up when left out.
+        """
         from container_manager.conversion.jobs import fix
 
         try:
-            fix(self)
+            fix(self, hosts)
         except InvalidInput as error:
             raise as_validation_error(error, type(self)) from error
 
@@ -410,8 +422,11 @@ class ContainerJob(models.Model):
 
     def can_use_executor(self, executor_type: str) -> bool:
         """Whether its template, its host and its own wish let it run on an executor."""
+        from container_manager.conversion.hosts import named_hosts
+
         supported = self.template.supported_executors if self.template else []
-        wishes = [self.preferred_executor, self.docker_host.executor_type if self.docker_host else ""]
+        host = named_hosts().get(self.docker_host_id) if self.docker_host_id else None
+        wishes = [self.preferred_executor, host.executor if host else ""]
         return executor_type in (supported or [executor_type]) and all(wish in ("", executor_type) for wish in wishes)
 
     def estimate_resources(self) -> dict[str, Any]:

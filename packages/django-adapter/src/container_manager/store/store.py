@@ -337,5 +337,5 @@ def _known_installation(cursor: Any) -> str | None:
 def _new_installation(cursor: Any) -> str:
     from container_manager.models import Installation
 
-    made, _ = Installation.objects.get_or_create(number=1, defaults={"identifier": uuid4().hex})
+    made, _ = Installation.objects.using(cursor.db.alias).get_or_create(number=1, defaults={"identifier": uuid4().hex})
     return made.identifier

@@ -1,39 +1,82 @@
 """``manage.py process_container_jobs``: the worker."""
 
-import signal
+import logging
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
+from django.db import connections
 
-from container_manager.manager import become_worker
-from container_manager_core.errors import ContainerManagerError
+from container_manager import conf
+from container_manager.management.mistakes import as_command_errors
+from container_manager.management.readiness import wait_until_ready
+from container_manager.management.worker_hosts import restriction
+from container_manager.manager import DjangoManager, become_worker
+from container_manager_core.cli import exits
+from container_manager_core.cli.journal import configure
+from container_manager_core.cli.stopping import stop_on_signals
+from container_manager_core.errors import InvalidInput
+from container_manager_core.log import NAME
+from container_manager_core.reconciler import FindingKind
+
+_OPTIONS = {"max_concurrent_jobs": "--max-jobs", "poll_interval_seconds": "--poll-interval"}
+_LEVELS = ("error", "info", "debug", "debug")
+_HOUR = 3600.0
 
 
 class Command(BaseCommand):
     """Runs jobs until it is stopped; containers go on running, and the next worker adopts them."""
 
-    help = "Run container jobs until it is stopped. Containers go on running then, and the next worker adopts them."
+    help = (
+        "Run container jobs. SIGTERM or Ctrl-C lets go of the jobs and ends; their containers go on, and the next "
+        "worker takes them over. A second signal ends at once."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--poll-interval", type=float, metavar="S", help="longest time between two looks, seconds")
         parser.add_argument("--max-jobs", type=int, metavar="N", help="most jobs at once")
-        parser.add_argument("--host", action="append", metavar="NAME", help="work on this host alone; may be repeated")
-        parser.add_argument("--executor", metavar="TYPE", help="work on hosts of this executor alone")
+        parser.add_argument(
+            "--host", action="append", default=[], metavar="NAME", help="only jobs of this host; may be repeated"
+        )
+        parser.add_argument("--executor", metavar="TYPE", help="only jobs of hosts of this executor")
         ends = parser.add_mutually_exclusive_group()
         ends.add_argument("--once", action="store_true", help="work off what is there, and end")
-        ends.add_argument("--drain", action="store_true", help="end when nothing unfinished is left")
+        ends.add_argument("--drain", action="store_true", help="work until no job is left, and end")
+        parser.add_argument(
+            "--cleanup", action="store_true", help="first remove what jobs left that ended long enough ago"
+        )
+        parser.add_argument(
+            "--cleanup-hours", type=float, default=24.0, metavar="H", help="how long ago that is for --cleanup; 24"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not logging.getLogger(NAME).hasHandlers():  # the project does not say what becomes of its events
+            configure(_LEVELS[options["verbosity"]])
+        with as_command_errors():
+            database = conf.manager_settings().database
+            try:
+                wait_until_ready(database, lambda line: self.stderr.write(line))
+            except KeyboardInterrupt:
+                sys.exit(exits.INTERRUPTED)
+            try:
+                self._work(become_worker(), options)
+            finally:
+                connections.close_all()
+
+    def _work(self, manager: DjangoManager, options: dict[str, Any]) -> None:
+        wanted = restriction(manager.hosts, options["host"], options["executor"])
         try:
-            manager = become_worker()
             worker = manager.worker(
-                max_jobs=options["max_jobs"],
-                poll_interval_seconds=options["poll_interval"],
-                hosts=options["host"],
+                max_jobs=options["max_jobs"], poll_interval_seconds=options["poll_interval"], hosts=wanted
             )
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: worker.stop())
-            worker.run(once=options["once"], drain=options["drain"])
-        except ContainerManagerError as error:
-            raise CommandError(str(error)) from error
+        except InvalidInput as error:
+            raise type(error)(_OPTIONS.get(error.place, error.place), error.problem, error.remedy) from error
+        stop_on_signals(worker, "process_container_jobs")
+        if options["cleanup"]:
+            manager.reap(
+                hosts=wanted,
+                remove=[FindingKind.LEFTOVER],
+                leftover_age_seconds=options["cleanup_hours"] * _HOUR,
+            )
+        worker.run(once=options["once"], drain=options["drain"])

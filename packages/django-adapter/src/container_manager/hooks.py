@@ -1,0 +1,84 @@
+"""What the adapter does when a job moves: Django's signal, and what hosts take to start."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import attrs
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from container_manager_core.errors import ConfigurationError
+from container_manager_core.executor import ExecutorType
+from container_manager_core.hookspecs import hookimpl
+from container_manager_core.job import Job, JobStatus
+
+if TYPE_CHECKING:
+    from container_manager.conf import ExecutorSettings
+
+
+class SignalSender:
+    """Passes the core's news on as Django's signal, after the commit of what they tell of."""
+
+    @hookimpl
+    def container_manager_job_changed(self, job: Job, previous: JobStatus | None) -> None:
+        from container_manager.manager import get_manager
+        from container_manager.models import ContainerJob
+        from container_manager.signals import job_status_changed
+
+        if not job_status_changed.has_listeners(ContainerJob):
+            return
+
+        def send() -> None:
+            job_status_changed.send_robust(
+                ContainerJob,
+                job_id=job.id,
+                status=job.status.value,
+                previous=None if previous is None else previous.value,
+                job=job,
+            )
+
+        database = get_manager().store.database
+        with database.connected() as connection:
+            if connection.in_atomic_block:
+                transaction.on_commit(send, using=database.alias)
+            else:
+                send()
+
+
+class StartupTimes:
+    """Feeds the average time from launch to start that each host shows."""
+
+    @hookimpl
+    def container_manager_job_changed(self, job: Job, previous: JobStatus | None) -> None:
+        from container_manager.manager import get_manager
+        from container_manager.models import ExecutorHost
+
+        execution = job.execution
+        if job.status is not JobStatus.RUNNING or previous is not JobStatus.LAUNCHING or execution is None:
+            return
+        if execution.started_at is None:
+            return
+        # Two clocks: the platform's says when it started.
+        took = max(execution.started_at - execution.created_at, timedelta())
+        get_manager().store.database.run(lambda cursor: ExecutorHost.note_startup(execution.host, took))
+
+
+class NamedExecutor:
+    """The executor type that an entry of ``CONTAINER_EXECUTORS`` names by its dotted path.
+
+    Args:
+        entry: with its ``executor_class``.
+    """
+
+    def __init__(self, entry: "ExecutorSettings") -> None:
+        self._entry = entry
+
+    @hookimpl
+    def container_manager_executors(self) -> Sequence[ExecutorType]:
+        """Under the entry's own name. Raises `ConfigurationError` for what is no executor type."""
+        path = self._entry.executor_class or ""
+        found = import_string(path)
+        if not isinstance(found, ExecutorType):
+            raise ConfigurationError("class", f"{path!r} is no ExecutorType", "name one by its dotted path")
+        return [attrs.evolve(found, name=self._entry.name)]

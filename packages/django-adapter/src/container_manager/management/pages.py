@@ -1,0 +1,93 @@
+"""What people see of jobs on a terminal, as lines of plain text. Programs read ``--json``."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from container_manager_core.job import Execution, Job, JobStatus
+
+_TITLES = ("ID", "STATUS", "EXIT", "CREATED", "HOST", "IMAGE", "NAME OR COMMAND")
+_WIDEST = 40
+
+
+def job_table(jobs: Sequence[Job]) -> Iterator[str]:
+    """A line for each job, under a line of titles."""
+    rows = [_TITLES, *(_cells(job) for job in jobs)]
+    widths = [min(_WIDEST, max(len(row[column]) for row in rows)) for column in range(len(_TITLES))]
+    for row in rows:
+        yield "  ".join(cell[:_WIDEST].ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def job_page(job: Job, attempts: Sequence[Execution]) -> Iterator[str]:
+    """All that is known of one job."""
+    failure = job.failure
+    facts = {
+        "job": str(job.id),
+        "name": job.name,
+        "status": job.status.value,
+        "why": failure.message or failure.kind.value if failure else "",
+        "remedy": failure.hint if failure else "",
+        "waiting": job.waiting or "" if job.status is JobStatus.PENDING else "",
+        "exit code": "" if job.exit_code is None else str(job.exit_code),
+        "image": job.spec.image,
+        "command": shlex.join(job.spec.command),
+        "host": job.host or "",
+        "executor": job.executor or "",
+        "route": job.route.reason if job.route else "",
+        "created": _time(job.created_at),
+        "scheduled": _time(job.scheduled_at),
+        "started": _time(job.started_at),
+        "finished": _time(job.finished_at),
+        "cost": "" if job.actual_cost is None else str(job.actual_cost),
+        "variables": ", ".join([*job.spec.environment, *(f"{name} (secret)" for name in job.spec.secrets)]),
+    }
+    yield from _aligned(facts)
+    for attempt in attempts:
+        yield f"attempt {attempt.attempt}: {_attempt(attempt)}"
+
+
+def route_page(job: Job) -> Iterator[str]:
+    """Why a job runs where it does, or why it waits, and what every host that was looked at had for it or against."""
+    route = job.route
+    yield from _aligned(
+        {
+            "job": str(job.id),
+            "status": job.status.value,
+            "waiting": job.waiting or "" if job.status is JobStatus.PENDING else "",
+            "host": route.host if route else "",
+            "reason": route.reason if route else "",
+            "decided": _time(route.decided_at) if route else "",
+            "fallbacks": ", ".join(route.fallbacks) if route else "",
+        }
+    )
+    if route is None:
+        yield "no host was chosen yet"
+        return
+    for candidate in route.candidates:
+        sign = "chosen" if candidate.host == route.host else "able" if candidate.eligible else "passed over"
+        yield f"  {candidate.host} ({sign}): {candidate.reason}"
+
+
+def _aligned(facts: dict[str, str]) -> Iterator[str]:
+    return (f"{name:<10}  {value}" for name, value in facts.items() if value)
+
+
+def _cells(job: Job) -> tuple[str, ...]:
+    code = "" if job.exit_code is None else str(job.exit_code)
+    words = job.name or " ".join(" ".join(job.spec.command).split())
+    return (str(job.id), job.status.value, code, _time(job.created_at), job.host or "", job.spec.image, words)
+
+
+def _attempt(attempt: Execution) -> str:
+    failure = attempt.failure
+    facts = [
+        attempt.status.value,
+        f"on {attempt.host}",
+        "" if attempt.exit_code is None else f"exit code {attempt.exit_code}",
+        f"{failure.kind.value}: {failure.message}" if failure else "",
+    ]
+    return ", ".join(fact for fact in facts if fact)
+
+
+def _time(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if moment else ""
