@@ -2,16 +2,22 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+import django
 import pytest
 
 from support.postgres import open_postgres
 from support.unavailable import ServiceUnavailable
 
 VARIABLE = "CONTAINER_MANAGER_TEST_DATABASE_URL"
+
+# Test modules import models, so the project is there before they are read; its database comes with the session.
+sys.path.insert(0, str(Path(__file__).parent))
+os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+django.setup()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The project set up, its tables made; its database's URL."""
+    """The project's tables made in its database; its URL."""
     with ExitStack() as stack:
         if request.config.getoption("--database", "sqlite") == "postgresql":
             try:
@@ -36,13 +42,12 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         else:
             url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'db.sqlite3'}"
         os.environ[VARIABLE] = url
-        os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
-        sys.path.insert(0, str(Path(__file__).parent))
-        import django
+        from django.conf import settings
         from django.core.management import call_command
         from django.db import connections
+        from project.settings import database
 
-        django.setup()
+        settings.DATABASES["default"].update(database(url))
         call_command("migrate", verbosity=0)
         yield url
         from container_manager.manager import reset
@@ -76,3 +81,19 @@ def _clean_tables(project: str) -> Iterator[None]:
                     if table not in kept:
                         cursor.execute(f"DELETE FROM {table}")
     connection.close()
+
+
+@pytest.fixture
+def django_assert() -> Callable[..., AbstractContextManager[None]]:
+    """Fails where a block sends more statements to the database than it may."""
+    return _at_most
+
+
+@contextmanager
+def _at_most(at_most: int) -> Iterator[None]:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as sent:
+        yield
+    assert len(sent) <= at_most, "\n".join(query["sql"] for query in sent)

@@ -17,8 +17,15 @@ ALIAS = "faults"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
-    group.addoption("--django-jobs", type=int, default=12, help="jobs of Django workers that die (the long run: 200)")
-    group.addoption("--django-kills", type=int, default=4, help="Django workers killed (the long run: 200)")
+    group.addoption("--django-jobs", type=int, default=6, help="jobs of Django workers that die (the long run: 200)")
+    group.addoption("--django-kills", type=int, default=2, help="Django workers killed (the long run: 200)")
+    group.addoption("--django-workers", default="2", help="so many at once, with commas (the long run: 2,4)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "workers" in metafunc.fixturenames:
+        given = metafunc.config.getoption("--django-workers")
+        metafunc.parametrize("workers", [int(number) for number in given.split(",")])
 
 
 @pytest.fixture(scope="module")

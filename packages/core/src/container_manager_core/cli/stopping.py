@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from container_manager_core.worker import Worker
 
 
-def stop_on_signals(worker: "Worker", program: str) -> None:
-    """Let SIGTERM and SIGINT stop a worker; a second one ends the process at once.
+@contextmanager
+def stop_on_signals(worker: "Worker", program: str) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop a worker while the block runs; a second one ends the process at once.
 
     Args:
         program: names the process in what is said then.
@@ -30,8 +31,12 @@ def stop_on_signals(worker: "Worker", program: str) -> None:
         os.write(2, f"{program}: ended at once by a second signal; another worker takes the jobs over\n".encode())
         os._exit(exits.INTERRUPTED if number == signal.SIGINT else exits.TERMINATED)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

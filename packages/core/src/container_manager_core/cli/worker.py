@@ -44,8 +44,8 @@ def worker(
             )
         except InvalidInput as error:
             raise _at_option(error) from error
-        stop_on_signals(made, PROGRAM)
-        made.run(once=once, drain=drain)
+        with stop_on_signals(made, PROGRAM):
+            made.run(once=once, drain=drain)
 
 
 def _at_option(error: InvalidInput) -> InvalidInput:

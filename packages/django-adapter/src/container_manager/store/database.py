@@ -115,6 +115,7 @@ class Database:
                     busy = any(word in str(error) for word in _BUSY)
                     if not busy:
                         connection.close()
+                        self.close()  # what one of them lost, the others have lost too
                     if not busy or time.monotonic() - started > WAIT_SECONDS:
                         raise self._translated(error) from error
             time.sleep(random.uniform(0.001, 0.01))

@@ -65,6 +65,9 @@ class Command(BaseCommand):
                 connections.close_all()
 
     def _work(self, manager: DjangoManager, options: dict[str, Any]) -> None:
+        hours = options["cleanup_hours"]
+        if hours < 0:
+            raise InvalidInput("--cleanup-hours", f"{hours:g} is out of range", "use 0 or more")
         wanted = restriction(manager.hosts, options["host"], options["executor"])
         try:
             worker = manager.worker(
@@ -72,11 +75,11 @@ class Command(BaseCommand):
             )
         except InvalidInput as error:
             raise type(error)(_OPTIONS.get(error.place, error.place), error.problem, error.remedy) from error
-        stop_on_signals(worker, "process_container_jobs")
         if options["cleanup"]:
             manager.reap(
                 hosts=wanted,
                 remove=[FindingKind.LEFTOVER],
-                leftover_age_seconds=options["cleanup_hours"] * _HOUR,
+                leftover_age_seconds=hours * _HOUR,
             )
-        worker.run(once=options["once"], drain=options["drain"])
+        with stop_on_signals(worker, "process_container_jobs"):
+            worker.run(once=options["once"], drain=options["drain"])
