@@ -48,6 +48,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         from project.settings import database
 
         settings.DATABASES["default"].update(database(url))
+        del connections["default"]  # made while there was no database yet
         call_command("migrate", verbosity=0)
         yield url
         from container_manager.manager import reset

@@ -276,7 +276,7 @@ def keeping(engine: Engine) -> Iterator[Engine]:
 
 
 def left(engine: Engine) -> set[str]:
-    return set(left_over(engine, get_manager().store.installation_id()))
+    return {name.removeprefix("/") for name in left_over(engine, get_manager().store.installation_id())}
 
 
 def test_cleanup_removes_what_finished_jobs_left_and_keeps_the_jobs(keeping: Engine) -> None:

@@ -32,10 +32,10 @@ class DjangoProject:
     @property
     def environment(self) -> Mapping[str, str]:
         """What its processes find around them."""
-        path = os.pathsep.join([str(self.folder), str(_TESTS / "django"), str(_TESTS)])
+        path = [str(self.folder), str(_TESTS / "django"), str(_TESTS), os.environ.get("PYTHONPATH", "")]
         return {
             **os.environ,
-            "PYTHONPATH": path,
+            "PYTHONPATH": os.pathsep.join(filter(None, path)),
             "DJANGO_SETTINGS_MODULE": "own_settings",
             VARIABLE: self.url,
             "PYTHONWARNINGS": "error",

@@ -1,6 +1,7 @@
 """The one `ContainerManager` of this project: its database, hosts, settings and signals."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -43,31 +44,34 @@ class DjangoManager(ContainerManager):
 
     def run(self, *args: Any, **options: Any) -> Job:
         """As the core's; `TransactionManagementError` inside a transaction."""
-        self._require_no_transaction("run")
-        return super().run(*args, **options)
+        with self._outside("run"):
+            return super().run(*args, **options)
 
     def run_stored(self, *args: Any, **options: Any) -> Job:
         """As the core's; `TransactionManagementError` inside a transaction."""
-        self._require_no_transaction("run_stored")
-        return super().run_stored(*args, **options)
+        with self._outside("run_stored"):
+            return super().run_stored(*args, **options)
 
     def launch(self, job_id: UUID) -> Job:
         """As the core's; `TransactionManagementError` inside a transaction."""
-        self._require_no_transaction("launch")
-        return super().launch(job_id)
+        with self._outside("launch"):
+            return super().launch(job_id)
 
     def harvest(self, job_id: UUID) -> Job:
         """As the core's; `TransactionManagementError` inside a transaction."""
-        self._require_no_transaction("harvest")
-        return super().harvest(job_id)
+        with self._outside("harvest"):
+            return super().harvest(job_id)
 
-    def _require_no_transaction(self, call: str) -> None:
+    @contextmanager
+    def _outside(self, call: str) -> Iterator[None]:
         """A platform is never called while a transaction is open: it may be rolled back, and it locks."""
         if self.is_in_transaction:
             raise transaction.TransactionManagementError(
                 f"{call} calls a platform, which is not done inside a transaction; "
                 f"call it after the commit: transaction.on_commit(...)"
             )
+        with self.store.database.lending():
+            yield
 
     def announce_new(self, jobs: Iterable[Job]) -> None:
         """Wake the workers, and tell the hooks of jobs that the models have stored."""

@@ -10,7 +10,6 @@ from container_manager_core.errors import InvalidInput
 
 _FIELDS = {
     "image": ("image", "docker_image"),
-    "command": ("override_command", "command"),
     "entrypoint": ("entrypoint",),
     "working_directory": ("working_directory",),
     "resources.memory_mib": ("memory_limit",),

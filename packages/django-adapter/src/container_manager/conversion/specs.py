@@ -1,9 +1,10 @@
 """What to run: from a template and a job to the core's spec."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from container_manager.secrets import sealed_secret
+from container_manager_core.command import parse_command
 from container_manager_core.environment import validate_environment
 from container_manager_core.errors import InvalidInput
 from container_manager_core.resources import Resources
@@ -30,12 +31,12 @@ def spec_of_job(job: "ContainerJob") -> ContainerSpec:
     variables = _template_variables(template) if template else {}
     own = {
         "image": job.image,
-        "command": job.override_command or job.command,
+        "command": _own_command(job),
         "memory": job.memory_limit,
         "cpus": job.cpu_limit,
         "timeout_seconds": job.timeout_seconds,
     }
-    facts.update({name: value for name, value in own.items() if value not in (None, "")})
+    facts.update({name: value for name, value in own.items() if value not in (None, "", ())})
     if not facts.get("image"):
         raise InvalidInput("image", "there is neither an image nor a template", "give one of them")
     if job.environment_template:
@@ -44,6 +45,15 @@ def spec_of_job(job: "ContainerJob") -> ContainerSpec:
         raise InvalidInput("environment", f"{job.override_environment!r} is no table", "write a JSON object of strings")
     variables.update(validate_environment(job.override_environment))
     return _spec(template, facts, variables, _labels(template, _groups(job)))
+
+
+def _own_command(job: "ContainerJob") -> Sequence[str]:
+    """The words of the command that is given at the job; none without one."""
+    for field in ("override_command", "command"):
+        text = getattr(job, field)
+        if text:
+            return parse_command(text, field)
+    return ()
 
 
 def _template_facts(template: "ContainerTemplate") -> dict[str, Any]:

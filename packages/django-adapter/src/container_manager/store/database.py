@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
@@ -27,8 +28,9 @@ _REMEDIES = {
 class Database:
     """One database of the project.
 
-    Until `pool` is called, each thread uses its usual Django connection, so that what is written belongs to the
-    caller's transaction; after it, connections of our own, which any thread borrows for one statement or transaction.
+    Until `pool` is called, a thread that has a Django connection uses it, so that what is written belongs to the
+    caller's transaction. All others, the threads of a worker for one, borrow connections of our own for one statement
+    or transaction each: nobody would close theirs when they end.
 
     Args:
         alias: its name in DATABASES.
@@ -39,28 +41,43 @@ class Database:
         self._pooled = False
         self._idle: deque[BaseDatabaseWrapper] = deque()
         self._borrowed = threading.local()
+        self._lenders = 0
+        self._lending = threading.Lock()
 
     def pool(self) -> None:
-        """From now on, use connections of our own."""
+        """From now on, every thread uses connections of our own, which stay open."""
         self._pooled = True
 
-    @property
-    def is_pooled(self) -> bool:
-        """Whether connections of our own are used."""
-        return self._pooled
+    @contextmanager
+    def lending(self) -> Iterator[None]:
+        """Keep connections of our own open from one use to the next while the block runs."""
+        with self._lending:
+            self._lenders += 1
+        try:
+            yield
+        finally:
+            with self._lending:
+                self._lenders -= 1
+                if not self._keeps:
+                    self.close()
 
     @property
+    def _keeps(self) -> bool:
+        return self._pooled or self._lenders > 0
+
+    @cached_property
     def vendor(self) -> str:
         """``postgresql``, ``sqlite`` or ``mysql``."""
-        return connections[self.alias].vendor
+        vendor: str = connections.create_connection(self.alias).vendor
+        return vendor
 
     @contextmanager
     def connected(self) -> Iterator[BaseDatabaseWrapper]:
         """A connection that is also the ORM's in this thread, while the block runs."""
-        if not self._pooled or getattr(self._borrowed, "depth", False):
+        usual = next((one for one in connections.all(initialized_only=True) if one.alias == self.alias), None)
+        if getattr(self._borrowed, "depth", False) or (usual is not None and not self._pooled):
             yield connections[self.alias]
             return
-        usual = connections[self.alias]
         own = self._borrow()
         connections[self.alias] = own
         self._borrowed.depth = True
@@ -68,7 +85,10 @@ class Database:
             yield own
         finally:
             self._borrowed.depth = False
-            connections[self.alias] = usual
+            if usual is None:
+                del connections[self.alias]
+            else:
+                connections[self.alias] = usual
             self._give_back(own)
 
     def run(self, work: Callable[[Any], T]) -> T:
@@ -132,7 +152,11 @@ class Database:
     def _give_back(self, connection: BaseDatabaseWrapper) -> None:
         if connection.errors_occurred or connection.closed_in_transaction:
             connection.close()
-        self._idle.append(connection)
+        with self._lending:
+            if self._keeps:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def _translated(self, error: Exception) -> StoreUnavailable:
         problem = " ".join(str(error).split())

@@ -102,7 +102,7 @@ Wakeup = NoWakeup | SqliteWakeup | PostgresWakeup
 
 def wakeup_of(alias: str) -> Wakeup:
     """What tells of changes of a database."""
-    connection: Any = connections[alias]
+    connection: Any = connections.create_connection(alias)
     if connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg":
         return PostgresWakeup(alias)
     if connection.vendor == "sqlite" and not connection.is_in_memory_db():
