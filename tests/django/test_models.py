@@ -25,6 +25,7 @@ from container_manager.models import (
     OutputChunk,
 )
 from container_manager_core.errors import ConfigurationError
+from container_manager_core.executor import Stream
 from container_manager_core.executors.mock import MockPlatform, Outcome
 from container_manager_core.store.protocol import Claim
 
@@ -282,7 +283,7 @@ def test_a_job_can_use_the_executors_that_its_template_host_and_wish_leave() -> 
 @pytest.fixture
 def platform() -> Iterator[MockPlatform]:
     """What a pretended host of the settings runs: each goes on until the test lets it end."""
-    made = MockPlatform(outcome=Outcome(duration_seconds=float("inf")).writing("out"))
+    made = MockPlatform(outcome=Outcome(duration_seconds=float("inf")).writing("out", Stream.STDOUT))
     with override_settings(CONTAINER_EXECUTORS={"mock": {"hosts": {"mock": {"platform": made}}}}):
         yield made
 

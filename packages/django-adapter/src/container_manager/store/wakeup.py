@@ -13,10 +13,10 @@ _LISTEN_SECONDS = 1.0
 
 
 class NoWakeup:
-    """Nothing tells of changes: workers look at each poll interval."""
+    """Nothing tells of changes: something may have changed with every second that passes."""
 
     def token(self) -> object:
-        return None
+        return int(time.monotonic())
 
     def close(self) -> None:
         pass
