@@ -120,6 +120,19 @@ def test_jobs_that_name_no_host_get_the_default_one_unless_routing_decides() -> 
             assert ContainerJob.objects.create(image="a").docker_host_id is None
 
 
+@pytest.mark.parametrize(("routes", "host"), [(True, "large"), (False, "small")])
+def test_rules_decide_only_where_routing_does(routes: bool, host: str) -> None:
+    rule = {"condition": "resources.memory_mib > 100", "host": "large", "reason": "it needs room"}
+    executors = {"mock": {"hosts": ["small", "large"]}}
+    with override_settings(CONTAINER_EXECUTORS=executors, EXECUTOR_ROUTING_RULES=[rule], USE_EXECUTOR_FACTORY=routes):
+        reset()
+        job = ContainerJob.objects.create(image="a", memory_limit=128)
+        get_manager().worker().run(once=True)
+        job.refresh_from_db()
+    assert job.host_name == host
+    assert ("it needs room" in job.routing_reason) == routes
+
+
 def test_without_a_default_the_first_active_host_is_it() -> None:
     ExecutorHost.objects.create(name="a", is_active=False)
     ExecutorHost.objects.create(name="b")

@@ -107,9 +107,10 @@ def _is_broken(name: str) -> bool:
 def _rule_problems() -> Iterator[CheckMessage]:
     from container_manager.manager import get_plugins
 
-    for number, rule in enumerate(conf.routing_rules()):
-        place = f"EXECUTOR_ROUTING_RULES[{number}]['executor']"
-        yield from _tried("E006", partial(get_plugins().executor_type, rule.executor, place))
+    for number, rule in enumerate(conf.routing_rules(), start=1):
+        place = f"EXECUTOR_ROUTING_RULES: rule {number}.executor"
+        if rule.executor is not None:
+            yield from _tried("E006", partial(get_plugins().executor_type, rule.executor, place))
 
 
 def _database_problems() -> Iterator[CheckMessage]:

@@ -1,7 +1,7 @@
 """The project's settings, typed: ``CONTAINER_MANAGER``, ``CONTAINER_EXECUTORS`` and the routing rules."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from django.conf import settings
@@ -11,6 +11,9 @@ from container_manager_core.errors import ConfigurationError
 from container_manager_core.host import Host
 from container_manager_core.structuring import structure
 from container_manager_core.validation import require_integer, require_number
+
+if TYPE_CHECKING:
+    from container_manager_core.rules.rule import Rule
 
 _HOST_FIELDS = frozenset({"weight", "max_concurrent_jobs", "cost_per_hour", "cost_per_job", "labels", "active"})
 
@@ -187,42 +190,16 @@ def uses_routing() -> bool:
     return given
 
 
-@attrs.frozen(kw_only=True)
-class RoutingRule:
-    """One entry of ``settings.EXECUTOR_ROUTING_RULES``.
+def routing_rules() -> Sequence["Rule"]:
+    """``settings.EXECUTOR_ROUTING_RULES``, in their order.
 
-    Attributes:
-        condition: an expression over the job's facts, or a function of them.
-        executor: where jobs go for which it holds.
-        reason: in words, for people.
+    Raises `ConfigurationError` with the rule's number and, in a condition, the column.
     """
-
-    condition: str | Callable[..., object]
-    executor: str
-    reason: str = ""
-
-
-def routing_rules() -> Sequence[RoutingRule]:
-    """``settings.EXECUTOR_ROUTING_RULES``, in their order. Raises `ConfigurationError` with the rule's number."""
     given = getattr(settings, "EXECUTOR_ROUTING_RULES", ())
     if not isinstance(given, list | tuple):
         raise ConfigurationError("EXECUTOR_ROUTING_RULES", f"{given!r} is no list", "write a list of dictionaries")
-    return [_rule(entry, f"EXECUTOR_ROUTING_RULES[{number}]") for number, entry in enumerate(given)]
+    if not given:
+        return ()
+    from container_manager_core.rules.loading import rules_from
 
-
-def _rule(entry: Any, place: str) -> RoutingRule:
-    if not isinstance(entry, Mapping):
-        raise ConfigurationError(place, f"{entry!r} is no dictionary", "write condition, executor and reason")
-    condition = entry.get("condition")
-    if not isinstance(condition, str) and not callable(condition):
-        raise ConfigurationError(
-            f"{place}['condition']", f"{condition!r} is no condition", "write an expression or a function"
-        )
-    plain = structure({name: value for name, value in entry.items() if name != "condition"}, _PlainRule, place)
-    return RoutingRule(condition=condition, executor=plain.executor, reason=plain.reason)
-
-
-@attrs.frozen(kw_only=True)
-class _PlainRule:
-    executor: str
-    reason: str = ""
+    return rules_from(given, "EXECUTOR_ROUTING_RULES")

@@ -125,7 +125,12 @@ def _new_manager() -> DjangoManager:
     given = conf.manager_settings()
     store = OrmStore(given.database)
     return DjangoManager(
-        Config(store=f"django:{given.database}", worker=given.worker(), hosts={}),
+        Config(
+            store=f"django:{given.database}",
+            worker=given.worker(),
+            hosts={},
+            rules=tuple(conf.routing_rules()) if conf.uses_routing() else (),
+        ),
         store=store,
         hosts=lambda: store.database.run(lambda cursor: configured_hosts()),
         plugins=get_plugins(),
