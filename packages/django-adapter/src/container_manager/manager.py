@@ -118,10 +118,6 @@ def _plugins() -> Plugins:
 
 @cache
 def _manager() -> DjangoManager:
-    return _new_manager()
-
-
-def _new_manager() -> DjangoManager:
     given = conf.manager_settings()
     store = OrmStore(given.database)
     return DjangoManager(
@@ -135,7 +131,7 @@ def _new_manager() -> DjangoManager:
         hosts=lambda: store.database.run(lambda cursor: configured_hosts()),
         plugins=get_plugins(),
         vault=get_vault(),
-        on_checked=note_check,
+        on_checked=_note_check,
     )
 
 
