@@ -35,7 +35,8 @@ def stop_on_signals(worker: "Worker", program: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
+        # After a first signal the process is ending, and a second one still ends it at once.
+        for number, handler in () if came else before.items():
             signal.signal(number, handler)
 
 

@@ -54,7 +54,7 @@ def route_page(job: Job) -> Iterator[str]:
             "job": str(job.id),
             "status": job.status.value,
             "waiting": job.waiting or "" if job.status is JobStatus.PENDING else "",
-            "host": (route.host or "") if route else "",
+            "host": (route.host if route else None) or "",
             "reason": route.reason if route else "",
             "decided": _time(route.decided_at) if route else "",
             "fallbacks": ", ".join(route.fallbacks) if route else "",
