@@ -7,8 +7,10 @@ import attrs
 from django.conf import settings
 
 from container_manager_core.config import WorkerSettings
+from container_manager_core.costs.budget import Budget
 from container_manager_core.errors import ConfigurationError
 from container_manager_core.host import Host
+from container_manager_core.policy import Policy
 from container_manager_core.structuring import structure
 from container_manager_core.validation import require_integer, require_number
 
@@ -39,6 +41,8 @@ class ManagerSettings:
         monitoring_token: whoever shows it sees health in full and the metrics; empty: nobody does by a token.
         monitoring_public: whether everybody sees them.
         metrics_window_seconds: how far back the metrics of ended executions look.
+        budgets: how much may be spent; each a dictionary of the core's `Budget`.
+        policy: what every job has to keep to; a dictionary of the core's `Policy`.
     """
 
     auto_pull_images: bool = True
@@ -55,6 +59,8 @@ class ManagerSettings:
     monitoring_token: str = attrs.field(default="", repr=False)
     monitoring_public: bool = False
     metrics_window_seconds: float = 3600.0
+    budgets: tuple[Budget, ...] = ()
+    policy: Policy = attrs.field(factory=Policy)
 
     def __attrs_post_init__(self) -> None:
         require_integer("MAX_CONCURRENT_JOBS", self.max_concurrent_jobs, 1, 1_000_000, "jobs")

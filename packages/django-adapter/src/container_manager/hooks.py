@@ -1,17 +1,19 @@
-"""What the adapter does when a job moves: Django's signal, and what hosts take to start."""
+"""What the adapter adds to the core: Django's signal, hosts' starting times, secrets and executors in settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import attrs
+from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
-from container_manager_core.errors import ConfigurationError
+from container_manager_core.errors import ConfigurationError, InvalidInput
 from container_manager_core.executor import ExecutorType
 from container_manager_core.hookspecs import hookimpl
 from container_manager_core.job import Job, JobStatus
+from container_manager_core.secrets import SecretResolver
 
 if TYPE_CHECKING:
     from container_manager.conf import ExecutorSettings
@@ -62,6 +64,22 @@ class StartupTimes:
         # Two clocks: the platform's says when it started.
         took = max(execution.started_at - execution.created_at, timedelta())
         get_manager().store.database.run(lambda cursor: ExecutorHost.note_startup(execution.host, took))
+
+
+class SettingsSecrets:
+    """Resolves ``secret://settings/NAME``: a setting of the project's that is a string."""
+
+    @hookimpl
+    def container_manager_secret_resolvers(self) -> Mapping[str, SecretResolver]:
+        return {"settings": _setting}
+
+
+def _setting(name: str) -> str:
+    value = getattr(settings, name, None) if name.isupper() else None
+    if not isinstance(value, str):
+        problem = f"the project has no setting {name!r} that is a string"
+        raise InvalidInput(f"secret://settings/{name}", problem, "set it where the worker runs")
+    return value
 
 
 class NamedExecutor:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from container_manager import conf
 from container_manager.conversion.hosts import configured_hosts
-from container_manager.hooks import NamedExecutor, SignalSender, StartupTimes
+from container_manager.hooks import NamedExecutor, SettingsSecrets, SignalSender, StartupTimes
 from container_manager.secrets import get_vault
 from container_manager.store.store import OrmStore
 from container_manager_core.config import Config
@@ -113,7 +113,7 @@ def _plugins() -> Plugins:
         if entry.executor_class is not None
     ]
     own = "django-container-manager"
-    return Plugins.load(also=[*named, (own, StartupTimes()), (own, SignalSender())])
+    return Plugins.load(also=[*named, (own, SettingsSecrets()), (own, StartupTimes()), (own, SignalSender())])
 
 
 @cache
@@ -126,6 +126,8 @@ def _manager() -> DjangoManager:
             worker=given.worker(),
             hosts={},
             rules=tuple(conf.routing_rules()) if conf.uses_routing() else (),
+            budgets=given.budgets,
+            policy=given.policy,
         ),
         store=store,
         hosts=lambda: store.database.run(lambda cursor: configured_hosts()),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from container_manager.conversion.hosts import BUILT_IN, default_host, named_hosts
 from container_manager.conversion.specs import spec_of_job
 from container_manager.conversion.times import aware
+from container_manager_core.compliance import Compliance
 from container_manager_core.errors import InvalidInput, NotFound
 from container_manager_core.host import Host
 from container_manager_core.job import Job
@@ -21,6 +22,8 @@ def fix(row: "ContainerJob", hosts: Mapping[str, Host] | None = None) -> None:
     Args:
         hosts: those that somebody configured, by name; looked up when left out.
     """
+    from container_manager.conf import manager_settings
+    from container_manager.manager import get_plugins
     from container_manager.store.rows import waiting_columns
 
     require_integer("priority", row.priority, 0, 100, "")
@@ -44,6 +47,7 @@ def fix(row: "ContainerJob", hosts: Mapping[str, Host] | None = None) -> None:
         created_by=row.created_by.get_username() if row.created_by else row.submitter,
         waiting=row.waiting or None,
     )
+    Compliance(manager_settings().policy, get_plugins()).check(job)
     for name, value in waiting_columns(job).items():
         setattr(row, name, value)
 
