@@ -59,7 +59,7 @@ def test_a_project_with_every_setting_is_told_nothing() -> None:
             {"CONTAINER_MANAGER": {"AUTO_PULL": True}},
             "E001",
             "CONTAINER_MANAGER['AUTO_PULL']: the key 'AUTO_PULL' is unknown.",
-            "Known are: AUTO_PULL_IMAGES, CLEANUP_ENABLED",
+            "Known are: AUTO_PULL_IMAGES, BUDGETS",
         ),
         ({"CONTAINER_MANAGER": []}, "E001", "CONTAINER_MANAGER: [] is no dictionary.", "Write one."),
         (
