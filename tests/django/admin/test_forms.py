@@ -97,7 +97,7 @@ def test_a_host_of_another_executor_is_refused(superuser: Any) -> None:
     ExecutorHost.objects.create(name="engine")
     fields = {**JOB, "docker_host": "engine", "preferred_executor": "process"}
     errors = errors_of(superuser.post(f"{BASE}containerjob/add/", fields))
-    assert errors == {"preferred_executor": ["The host 'engine' runs 'docker', not 'process': ask for one of them."]}
+    assert errors == {"preferred_executor": ["the host 'engine' runs 'docker', not 'process'; ask for one of them"]}
     assert not ContainerJob.objects.exists()
 
 
