@@ -35,7 +35,7 @@ class TakenOn:
     Attributes:
         placed: jobs whose launch is decided and stored, to be launched now.
         adopted: jobs that another worker left behind.
-        idle: whether there was nothing at all.
+        idle: whether there was nothing at all, as far as there were places to take anything on for.
         look_again_seconds: when a job that had to wait may be tried again; None without one.
     """
 
@@ -94,7 +94,7 @@ class Placement:
                 pending=limit > 0,
             )
         )
-        return self._sort_out(claimed)
+        return attrs.evolve(self._sort_out(claimed), idle=limit > 0 and not claimed)
 
     def take_back(self, known: Callable[[UUID], bool]) -> TakenOn:
         """Take on what the store says that this worker holds, but the worker does not know of.
