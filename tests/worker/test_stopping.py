@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-# The worker is to finish what it has: it goes on through two seconds of signals.
+# The worker is to finish what it has: once it has taken the job on, it goes on through two seconds of signals.
 _CODE = """
 import signal, threading, time
 from container_manager_core.config import Config
@@ -19,12 +19,12 @@ with ContainerManager(Config(store="memory:", hosts={"here": here})) as manager:
     def shoot():
         while manager.get(job.id).status.value == "pending":
             time.sleep(0.01)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
         while not manager.get(job.id).status.is_terminal:
             time.sleep(0.05)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     signal.signal(signal.SIGALRM, lambda *_: worker.stop())
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     thread = threading.Thread(target=shoot, daemon=True)
     thread.start()
     worker.run(once=True)
