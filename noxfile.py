@@ -224,9 +224,15 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def storm(session: nox.Session) -> None:
-    """The long run of the fault suite: 200 jobs, 200 killed workers, and more of everything."""
-    session.install(*_group("test"), *_editable(*WITHOUT_DJANGO, LOCAL_CLOUDS))
+    """The long runs of the fault suites: 200 jobs and 200 killed workers, and more of everything; 100 jobs a cloud."""
+    session.install(*_group("test-django"), *_editable(*PACKAGES, LOCAL_CLOUDS))
     session.run("pytest", "tests/faults", "--storm-jobs=200", "--storm-kills=200", *session.posargs)
+    more = ("--django-jobs=200", "--django-kills=200", "--django-workers=2,4")
+    for database in ("sqlite", "postgresql"):
+        session.run("pytest", "tests/django/faults", f"--database={database}", *more)
+    for cloud, module in (("cloudrun", "promises"), ("fargate", "storm"), ("scaleway", "kills")):
+        storm_of = (f"--{cloud}-jobs=100", f"--{cloud}-kills=10")
+        session.run("pytest", f"tests/{cloud}/test_{module}.py", *storm_of)
 
 
 @nox.session
