@@ -98,7 +98,9 @@ PARALLEL = ["-n", "4"]
 """Most of the tests' time is waiting, so that even two cores are worth four processes."""
 
 
-DJANGO_ONCE = [f"tests/django/{name}" for name in ("browser", "test_demo.py", "test_documents.py")]
+DJANGO_ONCE = [
+    f"tests/django/{name}" for name in ("admin/test_unfold.py", "browser", "test_demo.py", "test_documents.py")
+]
 """What hardly depends on versions and databases: tried with the newest Python, on SQLite."""
 
 
