@@ -91,7 +91,7 @@ def _is_ours(requirement: str) -> bool:
 PYTHONS = _found_pythons()
 CLOUDS = [f"--ignore=tests/{cloud}" for cloud in ("cloudrun", "fargate", "scaleway")]
 FAULTS = ["--ignore=tests/faults"]
-"""Minutes of waiting for real engines: injected once, on the newest Python."""
+"""Minutes of waiting for real engines: injected once, on the newest Python, and with nothing beside them."""
 LESS = [*FAULTS, *(f"--ignore=tests/{folder}" for folder in ("executors", "project"))]
 """Left out where neither the oldest nor the newest Python runs the tests: what hardly depends on versions."""
 PARALLEL = ["-n", "4"]
@@ -183,9 +183,14 @@ def _wheel_of(package: Path, dist: Path) -> Path:
 def tests(session: nox.Session) -> None:
     """The tests, on a real engine: the one that answers, or one that is installed and started for them."""
     session.install(*_group("test"), *_editable(*WITHOUT_DJANGO, LOCAL_CLOUDS))
-    left_out = {PYTHONS[0]: [*FAULTS, *CLOUDS], PYTHONS[-1]: []}
-    wanted = session.posargs or [*PARALLEL, *left_out.get(str(session.python), [*LESS, *CLOUDS])]
-    session.run("pytest", "--ignore=tests/django", *wanted)
+    if session.posargs:
+        session.run("pytest", "--ignore=tests/django", *session.posargs)
+        return
+    left_out = {PYTHONS[0]: [*FAULTS, *CLOUDS], PYTHONS[-1]: FAULTS}
+    wanted = left_out.get(str(session.python), [*LESS, *CLOUDS])
+    session.run("pytest", "--ignore=tests/django", *PARALLEL, *wanted)
+    if session.python == PYTHONS[-1]:
+        session.run("pytest", "tests/faults")
 
 
 @nox.session(python=PYTHONS)

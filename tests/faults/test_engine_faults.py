@@ -50,17 +50,17 @@ def test_an_engine_killed_under_running_jobs_loses_and_doubles_nothing(
     ):
         # Of some the end comes while there is no engine; of some the engine makes an end when it is back.
         jobs = [
-            manager.submit(witness.spec(private_engine.image, number, 3 + number % 5, stubborn=number % 3 == 0)).id
+            manager.submit(witness.spec(private_engine.image, number, 6 + number % 5, stubborn=number % 3 == 0)).id
             for number in range(20)
         ]
         worker = workers.start()
-        wait_until_running(manager, 20, seconds=30)
+        wait_until_running(manager, 8, seconds=60)
         killed_at = datetime.now(UTC)
         private_engine.kill()
         time.sleep(2)
         private_engine.start()
         back_at = datetime.now(UTC)
-        wait_until_ended(manager, seconds=60)
+        wait_until_ended(manager, seconds=120)
         assert worker.poll() is None, "the worker has ended"
         assert_completed(manager, jobs)
         # What a command writes while there is no engine, and no longer runs when there is one, no engine has read.
