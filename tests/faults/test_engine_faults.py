@@ -50,11 +50,11 @@ def test_an_engine_killed_under_running_jobs_loses_and_doubles_nothing(
     ):
         # Of some the end comes while there is no engine; of some the engine makes an end when it is back.
         jobs = [
-            manager.submit(witness.spec(private_engine.image, number, 6 + number % 5, stubborn=number % 3 == 0)).id
+            manager.submit(witness.spec(private_engine.image, number, 10 + number % 5, stubborn=number % 3 == 0)).id
             for number in range(20)
         ]
         worker = workers.start()
-        wait_until_running(manager, 8, seconds=60)
+        wait_until_running(manager, 20, seconds=60)
         killed_at = datetime.now(UTC)
         private_engine.kill()
         time.sleep(2)
