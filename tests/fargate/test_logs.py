@@ -72,12 +72,12 @@ def test_lines_that_come_late_and_in_another_order_are_all_harvested(
     """The harvest drains until it is quiet: each line once."""
     faults.late_log_seconds = 1.5
     patient = make_executor(log_settle_seconds=1.0)
-    request = prepare("sh", "-c", "for i in $(seq 1 40); do echo line $i; sleep 0.01; done")
+    request = prepare("sh", "-c", "for i in $(seq 1 20); do echo line $i; sleep 0.05; done")
     execution_id = patient.launch_job(request).execution_id
     wait(patient, execution_id)
     harvest = patient.harvest_job(attrs.evolve(request, execution_id=execution_id))
     lines = b"".join(page.stdout for page in harvest.pages).decode().splitlines()
-    assert sorted(lines) == sorted(f"line {number}" for number in range(1, 41))
+    assert sorted(lines) == sorted(f"line {number}" for number in range(1, 21))
 
 
 def test_small_pages_at_every_list_change_nothing(executor: Any, faults: Faults, prepare: Any, wait: Any) -> None:

@@ -5,7 +5,8 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 
@@ -57,7 +58,16 @@ def _converter() -> Any:
     converter.register_structure_hook_func(lambda cls: isinstance(cls, type) and issubclass(cls, Enum), _member)
     converter.register_structure_hook_factory(_is_table, _table_hook)
     converter.register_structure_hook_func(_is_opaque, _instance)
+    # Of an enumeration or nothing, older versions of cattrs would ask the enumeration itself.
+    converter.register_structure_hook_func(
+        _is_optional_member, lambda value, cls: None if value is None else _member(value, get_args(cls)[0])
+    )
     return converter
+
+
+def _is_optional_member(cls: Any) -> bool:
+    first, *rest = get_args(cls) or (None,)
+    return rest == [NoneType] and isinstance(first, type) and issubclass(first, Enum)
 
 
 def _is_table(cls: Any) -> bool:
