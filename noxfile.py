@@ -211,16 +211,16 @@ def django(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that the packages say they work with."""
     session.install("uv")
-    folder = Path(session.create_tmp())
-    wanted, floors = folder / "packages.txt", folder / "lowest.txt"
     packages = _editable(*PACKAGES)
-    wanted.write_text("".join(f"-e {package}\n" for package in packages if package != "-e"))
     ours = [word for package in PACKAGES for word in ("--no-emit-package", _project(package)["name"])]
-    session.run(
-        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", *ours),
-        *("--python", session.virtualenv.location, "--output-file", str(floors), str(wanted)),
-    )
-    session.install("--requirement", str(floors), *_group("test-django"), *packages, *_editable(LOCAL_CLOUDS))
+    with tempfile.TemporaryDirectory() as folder:
+        wanted, floors = Path(folder) / "packages.txt", Path(folder) / "lowest.txt"
+        wanted.write_text("".join(f"-e {package}\n" for package in packages if package != "-e"))
+        session.run(
+            *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", *ours),
+            *("--python", session.virtualenv.location, "--output-file", str(floors), str(wanted)),
+        )
+        session.install("--requirement", str(floors), *_group("test-django"), *packages, *_editable(LOCAL_CLOUDS))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return

@@ -1,8 +1,10 @@
 """The real things that tests may ask for. Nothing is started before a test asks for it."""
 
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -48,6 +50,13 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """A Docker engine with the test image: the one that answers, else a private one."""
     with _or_fail(open_engine(private=request.config.getoption("--force-private"))) as opened:
         yield opened
+
+
+@pytest.fixture
+def socket_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for the name of a socket, which may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="cm-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -30,16 +30,17 @@ def test_everything_works(command_line: CommandLine) -> None:
     assert result.stdout.endswith("everything works\n")
 
 
-def test_hosts_that_do_not_answer_are_told_beside_those_that_do(command_line: CommandLine, engine: Engine) -> None:
+def test_hosts_that_do_not_answer_are_told_beside_those_that_do(
+    command_line: CommandLine, engine: Engine, socket_folder: Path
+) -> None:
     """One host has no socket, two accept connections and never say a word."""
-    folder = command_line.folder
     silent = socket.socket(socket.AF_UNIX)
-    silent.bind(str(folder / "silent.sock"))
+    silent.bind(str(socket_folder / "silent.sock"))
     silent.listen(16)
     urls = {
-        "gone": f"unix://{folder}/gone.sock",
-        "mute": f"unix://{folder}/silent.sock",
-        "mute-too": f"unix://{folder}/silent.sock",
+        "gone": f"unix://{socket_folder}/gone.sock",
+        "mute": f"unix://{socket_folder}/silent.sock",
+        "mute-too": f"unix://{socket_folder}/silent.sock",
         "good": engine.base_url,
     }
     tables = [f'[hosts.{name}]\nexecutor = "docker"\nconfig = {{base_url = "{url}"}}' for name, url in urls.items()]

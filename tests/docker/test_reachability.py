@@ -11,19 +11,19 @@ from container_manager_core.errors import PermanentError, TransientError
 from container_manager_core.failure import FailureKind
 
 
-def test_a_dead_socket_is_named_with_the_remedy(make_executor: Any, prepare: Any, tmp_path: Path) -> None:
-    executor = make_executor(base_url=f"unix://{tmp_path}/docker.sock")
+def test_a_dead_socket_is_named_with_the_remedy(make_executor: Any, prepare: Any, socket_folder: Path) -> None:
+    executor = make_executor(base_url=f"unix://{socket_folder}/docker.sock")
     for call in (lambda: executor.launch_job(prepare("true")), executor.list_owned):
         with pytest.raises(TransientError) as raised:
             call()
-        assert f"unix://{tmp_path}/docker.sock" in raised.value.message
+        assert f"unix://{socket_folder}/docker.sock" in raised.value.message
         assert "no such file or directory" in raised.value.message
         assert "systemctl start docker" in raised.value.hint
         assert "DOCKER_HOST" in raised.value.hint
         assert not raised.value.may_have_started
     health = executor.check_health()
     assert not health.ok
-    assert str(tmp_path) in health.message
+    assert str(socket_folder) in health.message
     assert "DOCKER_HOST" in health.hint
 
 
@@ -36,11 +36,11 @@ def test_a_refused_connection_started_nothing(make_executor: Any, prepare: Any) 
     assert not raised.value.may_have_started
 
 
-def test_an_engine_that_hangs_holds_nobody_longer_than_its_timeout(make_executor: Any, tmp_path: Path) -> None:
+def test_an_engine_that_hangs_holds_nobody_longer_than_its_timeout(make_executor: Any, socket_folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as silent:
-        silent.bind(str(tmp_path / "silent.sock"))
+        silent.bind(str(socket_folder / "silent.sock"))
         silent.listen()
-        executor = make_executor(base_url=f"unix://{tmp_path}/silent.sock", timeout=0.5)
+        executor = make_executor(base_url=f"unix://{socket_folder}/silent.sock", timeout=0.5)
         began = time.monotonic()
         with pytest.raises(TransientError, match=r"silent\.sock did not answer"):
             executor.list_owned()

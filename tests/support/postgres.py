@@ -76,7 +76,7 @@ def open_postgres() -> Iterator[PostgresServer]:
     Raises:
         ServiceUnavailable: PostgreSQL is not here and cannot be installed, or does not come up.
     """
-    folder = Path(tempfile.mkdtemp(prefix="cm-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="cm-postgres-", dir="/tmp"))
     try:
         _program("initdb")
         if os.geteuid() == 0:
