@@ -39,6 +39,7 @@ def the_sentence(result: Result) -> str:
         (("--tmpfs", "/tmp:size=big"), "'size=big' is no option of a tmpfs"),
         (("--publish", "80-90:80"), "--publish: '80-90:80' names no port"),
         (("--publish", "99999"), "--publish: '99999' cannot be used: 99999 is out of range"),
+        (("--network-alias", "db"), "--network-alias: there is no network to be called so in; give --network too"),
         (("--pull", "sometimes"), "--pull: 'sometimes' is no pull policy; use one of: missing, always, never"),
         (("--retries", "-1"), "--retries: -1 is out of range"),
         (("--priority", "101"), "--priority: 101 is out of range"),

@@ -107,3 +107,12 @@ def test_options_of_docker_run(on_engine: CommandLine, engine: Engine, tmp_path:
     )  # fmt: skip
     assert (result.code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == ["content", "/data", "1000", "box", "tmpfs", "read-only", "ro"]
+
+
+def test_a_kept_container_stays_until_it_is_reaped(on_engine: CommandLine, engine: Engine) -> None:
+    assert on_engine("run", "--keep", engine.image, "--", "true").code == 0
+    (job,) = on_engine.jobs()
+    (finding,) = on_engine("reap", "--dry-run", "--json").json
+    assert (finding["kind"], finding["name"]) == ("leftover", f"cm-{job['id']}-1")
+    assert on_engine("reap").code == 0
+    assert on_engine("reap", "--json").json == []

@@ -45,6 +45,13 @@ def test_a_bad_image_reference_is_refused_by_its_value(image: str) -> None:
         ({"command": "echo a && b"}, "the shell operator '&'"),
         ({"privileged": "false"}, "privileged: 'false' is neither True nor False"),
         ({"networks": "mynet"}, "'mynet' stands where a list is meant"),
+        ({"network_aliases": {"back": ["db"]}}, "network_aliases['back']: 'back' is none of the job's networks"),
+        (
+            {"networks": ["back"], "network_aliases": {"back": "db"}},
+            "network_aliases['back']: 'db' stands where",
+        ),
+        ({"networks": ["back"], "network_aliases": {"back": [""]}}, "network_aliases['back'][0]: "),
+        ({"auto_remove": "no"}, "auto_remove: 'no' is neither True nor False"),
         ({"pull": "sometimes"}, "pull: 'sometimes' is no pull policy; use 'missing', 'always' or 'never'"),
         ({"max_output_bytes": 1}, "max_output_bytes: 1 is out of range"),
     ],

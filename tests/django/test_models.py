@@ -179,6 +179,17 @@ def test_a_host_is_not_deleted_while_jobs_that_ask_for_it_are_unfinished_and_his
 # Templates and their parts
 
 
+def test_a_template_says_where_its_jobs_are_found_and_whether_they_are_kept() -> None:
+    template = ContainerTemplate.objects.create(name="t", docker_image="image:1", auto_remove=False)
+    template.network_assignments.create(network_name="back", aliases=["db", "database"])
+    template.network_assignments.create(network_name="front")
+    spec = job(image="", template=template).as_value().spec
+    assert spec.networks == ("back", "front")
+    assert spec.network_aliases == {"back": ("db", "database")}
+    assert not spec.auto_remove
+    assert job(image="image:1").as_value().spec.auto_remove
+
+
 def test_deleting_a_template_leaves_its_jobs_what_they_run() -> None:
     template = ContainerTemplate.objects.create(name="t", docker_image="image:1", command="a b")
     template.environment_variables.create(key="A", value="1")

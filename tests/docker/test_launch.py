@@ -133,6 +133,27 @@ def test_a_container_of_our_name_that_is_not_ours_is_left_alone(
         foreign.remove()
 
 
+def test_others_in_a_network_find_a_container_by_its_further_names(
+    executor: Any, prepare: Any, client: Any, wait: Any
+) -> None:
+    networks = [client.networks.create(f"cm-test-{uuid4().hex}") for _ in range(2)]
+    names = tuple(network.name for network in networks)
+    try:
+        aliases = {names[0]: ["db", "database"], names[1]: ["second"]}
+        server = prepare("sleep", "60", networks=names, network_aliases=aliases)
+        executor.launch_job(server)
+        for network, alias in ((names[0], "db"), (names[0], "database"), (names[1], "second")):
+            asking = prepare("nslookup", f"{alias}.", networks=(network,))
+            assert wait(executor, executor.launch_job(asking).execution_id).exit_code == 0
+        foreign = prepare("nslookup", "db.", networks=names[1:])
+        assert wait(executor, executor.launch_job(foreign).execution_id).exit_code != 0
+    finally:
+        for network in networks:
+            for container in client.containers.list(all=True, filters={"network": network.name}):
+                container.remove(force=True)
+            network.remove()
+
+
 @pytest.mark.parametrize("command", [("no-such-program",), ("/no/such/program",), ("/etc",), ("/bin/busybox-not",)])
 def test_a_command_that_the_image_lacks(executor: Any, prepare: Any, client: Any, command: Any) -> None:
     request = prepare(*command)
@@ -155,6 +176,7 @@ def test_exit_127_of_a_shell_is_the_commands_own(executor: Any, prepare: Any, wa
         ({"user": "nobody-knows-me"}, "name a user that the image knows"),
         ({"networks": ("no-such-network",)}, "docker network create"),
         ({"networks": ("bridge", "no-such-network")}, "docker network create"),
+        ({"networks": ("bridge",), "network_aliases": {"bridge": ["db"]}}, "network-scoped alias"),
         ({"mounts": (Mount(target="/x", source="/no/such/folder"),)}, "mount a path that exists"),
         ({"resources": Resources(cpus=1000.0)}, "ask for no more CPUs"),
         ({"resources": Resources(gpus=1)}, "ask for no GPU"),

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from container_manager_core.errors import ConfigurationError
+from container_manager_core.resources import Resources
+from container_manager_core.spec import ContainerSpec
 from container_manager_core.structuring import structure
 from container_manager_docker import DockerOptions, RegistryCredentials
+from container_manager_docker.translation.configuration import plan
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,21 @@ def test_registering_imports_no_sdk() -> None:
 @pytest.mark.parametrize("word", ["missing", "always", "never"])
 def test_a_pull_policy_is_written_as_a_word(word: str) -> None:
     assert structure({"pull": word}, DockerOptions, "hosts.local.config").pull.value == word
+
+
+@pytest.mark.parametrize(
+    ("facts", "place", "words"),
+    [
+        ({"resources": Resources(memory_mib=5)}, "resources.memory_mib", "give 6 MiB or more"),
+        (
+            {"networks": ["bridge"], "network_aliases": {"bridge": ["db"]}},
+            "network_aliases['bridge']",
+            "docker network create",
+        ),
+        ({"networks": ["host", "back"]}, "networks", "name it alone"),
+    ],
+)
+def test_what_no_engine_can_do_is_planned_to_fail(facts: Any, place: str, words: str) -> None:
+    (problem,) = plan(ContainerSpec(image="alpine", **facts)).problems
+    assert problem.place == place
+    assert words in problem.remedy

@@ -60,8 +60,10 @@ retries = st.builds(
     backoff_seconds=st.floats(0, 100),
 )
 specs = st.builds(
-    lambda environment, sealed, **fields: ContainerSpec(
+    lambda environment, sealed, networks, **fields: ContainerSpec(
         environment=environment,
+        networks=list(networks),
+        network_aliases=networks,
         secrets={name: secret for name, secret in sealed.items() if name not in environment},
         **fields,
     ),
@@ -74,7 +76,7 @@ specs = st.builds(
     timeout_seconds=maybe(seconds | st.integers(1, 100)),
     stop_grace_seconds=st.floats(0, 100),
     mounts=st.lists(mounts, max_size=2),
-    networks=st.lists(full_words, max_size=2),
+    networks=st.dictionaries(full_words, st.lists(full_words, max_size=2), max_size=2),
     ports=st.lists(
         st.builds(Port, container_port=st.integers(1, 65535), host_port=maybe(st.integers(1, 9))), max_size=2
     ),
@@ -83,6 +85,7 @@ specs = st.builds(
     drop_capabilities=st.lists(st.sampled_from(["ALL", "NET_RAW"]), max_size=2),
     read_only_root=st.booleans(),
     privileged=st.booleans(),
+    auto_remove=st.booleans(),
     pull=maybe(st.sampled_from(PullPolicy)),
     retry=retries,
     max_output_bytes=st.integers(1024, 1 << 40),

@@ -86,6 +86,17 @@ def test_what_has_ended_is_kept_where_cleanup_waits_for_the_reaper() -> None:
     assert world.left_over() == []
 
 
+def test_what_a_job_keeps_is_removed_by_an_explicit_reap_alone() -> None:
+    world = Simulation(settings=attrs.evolve(SETTINGS, reap_interval_seconds=5), outcome=Outcome(duration_seconds=1))
+    kept, removed = world.submit(auto_remove=False), world.submit()
+    world.run(world.worker())
+    world.run(world.worker(), seconds=60)
+    assert (world.job(kept).status, world.job(removed).status) == (JobStatus.COMPLETED, JobStatus.COMPLETED)
+    assert world.left_over() == [f"cm-{kept}-1"]
+    assert [finding.name for finding in world.manager.reap()] == [f"cm-{kept}-1"]
+    assert world.left_over() == []
+
+
 def test_only_what_is_asked_for_is_removed_and_the_rest_is_told() -> None:
     world = Simulation(outcome=FOREVER)
     name = _start(world)

@@ -83,7 +83,7 @@ def assemble_worker(
         impatient=impatient,
     )
     reconciler = Reconciler(
-        store=store, fleet=fleet, settings=settings, clock=clock, leftovers=settings.immediate_cleanup
+        store=store, fleet=fleet, settings=settings, clock=clock, leftovers=settings.immediate_cleanup, kept=False
     )
     return Worker(
         operations,

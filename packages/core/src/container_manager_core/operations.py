@@ -173,9 +173,10 @@ class Operations:
         return self.intend_stop(job, StopReason.COST)
 
     def cleanup(self, job: Job) -> Job:
-        """Remove what the ended attempt left on its platform, store that, and give the lease back."""
+        """Remove what the ended attempt left on its platform, unless it is to be kept; give the lease back."""
         execution = _execution(job)
-        if self.settings.cleanup_enabled and self.settings.immediate_cleanup and execution.execution_id:
+        wanted = self.settings.cleanup_enabled and self.settings.immediate_cleanup and job.spec.auto_remove
+        if wanted and execution.execution_id:
             self._executor(job).cleanup(execution.execution_id)
         cleaned = attrs.evolve(job, execution=attrs.evolve(execution, cleaned=True))
         return self.recorder.record(job, cleaned, release=True)

@@ -72,6 +72,7 @@ class Reconciler:
         clock: where the time comes from.
         leftovers: whether what has ended, with its result stored, is removed too.
         leftover_age_seconds: only of jobs that ended at least so long ago.
+        kept: whether that holds also for what jobs without ``auto_remove`` left.
     """
 
     store: JobStore
@@ -80,6 +81,7 @@ class Reconciler:
     clock: Clock
     leftovers: bool = True
     leftover_age_seconds: float = 0.0
+    kept: bool = True
 
     def reap(
         self,
@@ -144,7 +146,7 @@ class Reconciler:
         return self._leftover(job, f"job {job.id} is {job.status.value}")
 
     def _leftover(self, job: Job, message: str) -> tuple[FindingKind | None, str]:
-        wanted = self.leftovers and self.settings.cleanup_enabled
+        wanted = self.leftovers and self.settings.cleanup_enabled and (self.kept or job.spec.auto_remove)
         if not wanted or self._age_seconds(job.finished_at or job.queued_at) < self.leftover_age_seconds:
             return None, ""
         return FindingKind.LEFTOVER, message

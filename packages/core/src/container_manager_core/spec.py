@@ -93,6 +93,15 @@ def _networks(given: Iterable[str]) -> tuple[str, ...]:
     return frozen_sequence(given, "networks")
 
 
+def _network_aliases(given: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
+    return frozen_mapping(
+        {
+            network: frozen_sequence(names, f"network_aliases[{network!r}]")
+            for network, names in frozen_mapping(given, "network_aliases").items()
+        }
+    )
+
+
 def _ports(given: Iterable[Port]) -> tuple[Port, ...]:
     return frozen_sequence(given, "ports")
 
@@ -126,6 +135,7 @@ class ContainerSpec:
         launch_timeout_seconds: longest time from the launch call to running, image pull included.
         stop_grace_seconds: time between the polite stop and the kill.
         mounts, networks, ports: what the container is joined to.
+        network_aliases: further names of the container, by the network in which others find it by them.
         user: ``uid``, ``uid:gid`` or names that the image knows.
         working_directory: absolute path inside the container.
         hostname: the container's own name for itself.
@@ -139,6 +149,8 @@ class ContainerSpec:
         platform: ``os/architecture[/variant]``, for example ``linux/arm64``.
         retry: when a failed attempt is followed by another.
         max_output_bytes: most bytes kept of each stream; of more, the head and tail are kept.
+        auto_remove: whether what an attempt leaves on its platform is removed once its result is stored; what is
+            kept is removed by ``reap`` alone.
     """
 
     image: str
@@ -158,6 +170,7 @@ class ContainerSpec:
     stop_grace_seconds: float = 10.0
     mounts: tuple[Mount, ...] = attrs.field(default=(), converter=_mounts)
     networks: tuple[str, ...] = attrs.field(default=(), converter=_networks)
+    network_aliases: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, converter=_network_aliases)
     ports: tuple[Port, ...] = attrs.field(default=(), converter=_ports)
     user: str | None = None
     working_directory: str | None = None
@@ -173,6 +186,7 @@ class ContainerSpec:
     platform: str | None = None
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     max_output_bytes: int = 64 * 1024 * 1024
+    auto_remove: bool = True
 
     def __attrs_post_init__(self) -> None:
         require_text("image", self.image)
@@ -199,12 +213,21 @@ class ContainerSpec:
         require_given("stop_grace_seconds", self.stop_grace_seconds)
         require_given("max_output_bytes", self.max_output_bytes)
         require_integer("max_output_bytes", self.max_output_bytes, 1024, 1 << 40, "bytes")
-        for place in ("read_only_root", "allow_new_privileges", "privileged", "init"):
+        for place in ("read_only_root", "allow_new_privileges", "privileged", "init", "auto_remove"):
             require_boolean(place, getattr(self, place))
         for place in ("user", "working_directory", "hostname", "platform"):
             if getattr(self, place) is not None:
                 require_text(place, getattr(self, place))
         if self.working_directory is not None and not self.working_directory.startswith("/"):
             raise InvalidInput("working_directory", f"{self.working_directory!r} is not absolute", "begin it with '/'")
+        self._check_networks()
+
+    def _check_networks(self) -> None:
         for number, network in enumerate(self.networks):
             require_text(f"networks[{number}]", network)
+        for network, names in self.network_aliases.items():
+            place = f"network_aliases[{network!r}]"
+            if network not in self.networks:
+                raise InvalidInput(place, f"{network!r} is none of the job's networks", "name it in networks too")
+            for number, name in enumerate(names):
+                require_text(f"{place}[{number}]", name)

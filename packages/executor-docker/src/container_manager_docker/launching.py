@@ -18,6 +18,7 @@ from container_manager_docker.translation.configuration import (
     LOG_CONFIGURATION,
     container_configuration,
     create_parameters,
+    endpoint,
     later_networks,
 )
 from container_manager_docker.translation.states import is_ours, metadata_of, state_of, waiting_seconds, was_started
@@ -155,7 +156,7 @@ class Launcher:
                 "POST",
                 f"/networks/{quote(network, safe='')}/connect",
                 action=f"connect {job.name} to {network}",
-                body={"Container": container_id},
+                body={"Container": container_id, "EndpointConfig": endpoint(job.spec, network)},
                 accept=_ANY_REFUSAL,
             )
             if answer.status_code >= 400:

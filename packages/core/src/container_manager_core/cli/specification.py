@@ -1,7 +1,7 @@
 """The options that say what to run and where, for `run` and `submit`, and the spec that they make."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import wraps
 from pathlib import Path
@@ -37,6 +37,7 @@ _PLACES = {
     "working_directory": "--workdir",
     "entrypoint": "--entrypoint",
     "networks": "--network",
+    "network_aliases": "--network-alias",
     "user": "--user",
     "hostname": "--hostname",
     "platform": "--platform",
@@ -122,6 +123,9 @@ class JobOptions:
         _Many | None, _option("--tmpfs", metavar="PATH[:size=N]", help="Mount memory; size in bytes, or with k, m, g.")
     ] = None
     network: Annotated[_Many | None, _option("--network", metavar="NAME", help="Join a network. Repeatable.")] = None
+    network_alias: Annotated[
+        _Many | None, _option("--network-alias", metavar="NAME", help="Also be called so in its networks. Repeatable.")
+    ] = None
     publish: Annotated[
         _Many | None,
         _option("--publish", "-p", metavar="[[ADDRESS:]PORT:]PORT[/udp]", help="Publish a port. Repeatable."),
@@ -135,6 +139,7 @@ class JobOptions:
         None
     )
     platform: Annotated[str | None, _option("--platform", metavar="OS/ARCH", help="Such as linux/arm64.")] = None
+    keep: Annotated[bool, _option("--keep", help="Leave the container there at the end; reap removes it.")] = False
     max_output: Annotated[
         int | None, _option("--max-output", metavar="BYTES", help="Most bytes kept of each output stream; 64 MiB.")
     ] = None
@@ -178,6 +183,7 @@ class JobOptions:
             retry=RetryPolicy(max_attempts=self.retries + 1),
             mounts=[*map(attachments.mount, self.mount or ()), *map(attachments.tmpfs, self.tmpfs or ())],
             networks=self.network or (),
+            network_aliases=self._network_aliases(),
             ports=[attachments.port(text) for text in self.publish or ()],
             labels=_labels(self.label or ()),
             user=self.user,
@@ -188,8 +194,14 @@ class JobOptions:
             drop_capabilities=self.cap_drop or (),
             add_capabilities=self.cap_add or (),
             init=self.init,
+            auto_remove=not self.keep,
             **{field: value for field, value in given.items() if value is not None},
         )
+
+    def _network_aliases(self) -> Mapping[str, Sequence[str]]:
+        if self.network_alias and not self.network:
+            raise InvalidInput("--network-alias", "there is no network to be called so in", "give --network too")
+        return {network: self.network_alias for network in self.network or ()} if self.network_alias else {}
 
     def _environment(self) -> Mapping[str, str]:
         files = [_variables_of(Path(path)) for path in self.env_file or ()]

@@ -101,6 +101,8 @@ def _spec(
         environment=clear,
         secrets=secrets,
         networks=[network.network_name for network in networks],
+        network_aliases={network.network_name: network.aliases for network in networks if network.aliases},
+        auto_remove=template is None or template.auto_remove,
         labels=labels,
     )
 

@@ -19,6 +19,7 @@ LEAST_MEMORY_MIB = 6
 
 _MEBIBYTE = 1_048_576
 _ALONE = ("host", "none")
+_BUILT_IN = (*_ALONE, "bridge", "default")
 
 LOG_CONFIGURATION = {"Type": "local", "Config": {"max-size": "100g", "max-file": "1", "compress": "false"}}
 """The usual driver, json-file, replaces bytes that are not UTF-8; and output may not be rotated away."""
@@ -61,6 +62,7 @@ def container_configuration(job: ExecutionRequest, log_configuration: Mapping[st
         "User": spec.user,
         "WorkingDir": spec.working_directory,
         "Hostname": spec.hostname,
+        "NetworkingConfig": _endpoints(spec),
     }
     return body | {word: value for word, value in optional.items() if value is not None}
 
@@ -73,6 +75,18 @@ def create_parameters(job: ExecutionRequest) -> dict[str, str]:
 def later_networks(spec: ContainerSpec) -> tuple[str, ...]:
     """The networks that the container is joined to after it was created and before it starts."""
     return spec.networks[1:]
+
+
+def endpoint(spec: ContainerSpec, network: str) -> dict[str, Any]:
+    """How the container is joined to a network."""
+    names = spec.network_aliases.get(network)
+    return {"Aliases": list(names)} if names else {}
+
+
+def _endpoints(spec: ContainerSpec) -> dict[str, Any] | None:
+    """How it is joined to the first one, where there is something to be said of that."""
+    first = endpoint(spec, spec.networks[0]) if spec.networks else {}
+    return {"EndpointsConfig": {spec.networks[0]: first}} if first else None
 
 
 def plan(spec: ContainerSpec) -> Plan:
@@ -97,6 +111,13 @@ def _problems(spec: ContainerSpec) -> Iterator[Problem]:
             place="resources.memory_mib",
             message=f"a Docker engine cannot limit memory to {memory} MiB",
             remedy=f"give {LEAST_MEMORY_MIB} MiB or more",
+        )
+    built_in = next((network for network in spec.network_aliases if network in _BUILT_IN), None)
+    if built_in is not None:
+        yield Problem(
+            place=f"network_aliases[{built_in!r}]",
+            message=f"in the engine's own network {built_in!r} a container has no further names",
+            remedy="make a network with docker network create, and name that",
         )
     alone = next((network for network in spec.networks if network in _ALONE), None)
     if alone is None:
