@@ -3,6 +3,7 @@
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from container_manager_core.errors import CapacityError, LeaseLost, PermanentErr
 from container_manager_core.executor import ExecutionStatus
 from container_manager_core.failure import FailureKind
 from container_manager_core.resources import Resources
+from support.private_engine import PrivateEngine
 
 
 def containers(client: docker.DockerClient, request: Any) -> list[Any]:
@@ -131,6 +133,24 @@ def test_a_container_of_our_name_that_is_not_ours_is_left_alone(
         assert foreign.status == "created"
     finally:
         foreign.remove()
+
+
+def test_an_engine_that_may_have_forgotten_a_start_is_asked_for_another_attempt(
+    make_executor: Any, prepare: Any, private_engine: PrivateEngine
+) -> None:
+    """Killed in the middle of a start, an engine can say afterwards that the container was only created."""
+    executor = make_executor(base_url=private_engine.base_url)
+    request = prepare("true", image=private_engine.image)
+    with closing(private_engine.client()) as client:
+        labels = {"installation": request.installation_id, "job": str(request.job_id), "attempt": "1"}
+        labels = {f"container-manager.{name}": value for name, value in labels.items()}
+        made = client.containers.create(private_engine.image, "true", name=request.name, labels=labels)
+        private_engine.kill()
+        private_engine.start()
+        with pytest.raises(TransientError, match="the engine was restarted after it made") as raised:
+            executor.launch_job(request)
+        assert (raised.value.kind, raised.value.may_have_started) == (FailureKind.LOST, False)
+        assert client.containers.get(made.id).status == "created", "a further worker must come to the same conclusion"
 
 
 def test_others_in_a_network_find_a_container_by_its_further_names(

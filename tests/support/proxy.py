@@ -40,7 +40,9 @@ class FaultyProxy:
         self.base_url = f"unix://{self._folder.name}/proxy.sock"
         self.struck: Counter[tuple[str, str]] = Counter()
         self._rates = rates
-        self._chance = random.Random(seed)
+        # One for each kind of request, so that what befalls one kind does not hang on how many others there are.
+        self._chances: dict[str, random.Random] = {}
+        self._seed = seed
         self._choosing = threading.Lock()
         self._target = urlsplit(target)
         self._listener = socket.socket(socket.AF_UNIX)
@@ -83,11 +85,12 @@ class FaultyProxy:
     def fault(self, request: str) -> tuple[str, float] | None:
         """What happens to a request, and after how many seconds; None for most."""
         with self._choosing:
-            if self._chance.random() >= self._rates.get(request, self._rates.get("*", 0.0)):
+            chance = self._chances.setdefault(request, random.Random(f"{self._seed} {request}"))
+            if chance.random() >= self._rates.get(request, self._rates.get("*", 0.0)):
                 return None
-            name = self._chance.choice(FAULTS)
+            name = chance.choice(FAULTS)
             self.struck[request, name] += 1
-            return name, self._chance.uniform(0, _LONGEST_DELAY_SECONDS)
+            return name, chance.uniform(0, _LONGEST_DELAY_SECONDS)
 
 
 class _Link:

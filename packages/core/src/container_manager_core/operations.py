@@ -208,7 +208,8 @@ class Operations:
 
     def _launch_failed(self, job: Job, error: ExecutorError, masker: Masker) -> Job:
         if isinstance(error, TransientError):
-            self.fleet.note_failure(_execution(job).host, masker.mask_text(str(error)))
+            if error.kind is not FailureKind.LOST:  # that says nothing of the host
+                self.fleet.note_failure(_execution(job).host, masker.mask_text(str(error)))
             if error.may_have_started:
                 _log.warning("job.launch_unanswered", job_id=str(job.id), error=masker.mask_text(str(error)))
                 return job

@@ -82,6 +82,24 @@ def was_stopped(engine: Engine, container_id: str, finished_at: float, exit_code
         return any(_is_stop_signal(event) for event in lines(answer))
 
 
+def remembers_creation(engine: Engine, container_id: str, created_at: float, now: float) -> bool:
+    """Whether the engine has run since it made the container, and so knows for certain whether it started it.
+
+    An engine that is killed in the middle of a start can say "created" afterwards of what it had started. Its
+    events do not outlive it. As it keeps only the last 256, a busy one that did not end may forget too.
+
+    Args:
+        engine: who remembers.
+        container_id: which container.
+        created_at: when it was made, in seconds since 1970.
+        now: the engine's own time, likewise.
+    """
+    filters = {"type": ["container"], "event": ["create"], "container": [container_id]}
+    params = {"since": f"{created_at - 1:.3f}", "until": f"{now:.3f}", "filters": json.dumps(filters)}
+    with engine.stream("GET", "/events", action="tell its events", params=params) as answer:
+        return any(event.get("Action") == "create" for event in lines(answer))
+
+
 def _events(event: Mapping[str, Any], on_stop_signal: Callable[[str], None]) -> Iterator[ExecutionEvent]:
     container_id = event["Actor"]["ID"]
     if _is_stop_signal(event):

@@ -1,7 +1,9 @@
 """Starting one attempt, at most once, whoever else tries."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -9,8 +11,10 @@ import requests
 
 from container_manager_core.errors import ExecutorError, LeaseLost, TransientError
 from container_manager_core.executor import ExecutionRequest, Launch
+from container_manager_core.failure import FailureKind
 from container_manager_core.spec import PullPolicy
 from container_manager_docker.client import Engine, message_of
+from container_manager_docker.events import remembers_creation
 from container_manager_docker.options import DockerOptions
 from container_manager_docker.pulling import pull
 from container_manager_docker.translation import refusals
@@ -21,7 +25,15 @@ from container_manager_docker.translation.configuration import (
     endpoint,
     later_networks,
 )
-from container_manager_docker.translation.states import is_ours, metadata_of, state_of, waiting_seconds, was_started
+from container_manager_docker.translation.states import (
+    is_ours,
+    metadata_of,
+    parse_http_time,
+    parse_time,
+    state_of,
+    waiting_seconds,
+    was_started,
+)
 
 _CREATE_TRIES = 8
 _PAUSE_SECONDS = 0.25
@@ -37,7 +49,8 @@ class Launcher:
     The container's name is the attempt's, and an engine has a name once: of two workers that launch the
     same attempt one creates, and the other finds. What it finds and was started, is the launch. What was not
     started for some seconds is removed and made anew, so that a worker that stalled before its start gets
-    "no such container" from the engine when it wakes.
+    "no such container" from the engine when it wakes; unless the engine was restarted meanwhile and may have
+    forgotten a start: then the attempt is lost.
 
     Args:
         engine: where.
@@ -133,22 +146,35 @@ class Launcher:
                     metadata=metadata_of(container),
                     started_at=state_of(container).started_at,
                 )
-            if max(waiting_seconds(container, answer.headers.get("Date")), time.monotonic() - began) >= _START_SECONDS:
+            now = parse_http_time(answer.headers.get("Date"))
+            if max(waiting_seconds(container, now), time.monotonic() - began) >= _START_SECONDS:
                 break
             time.sleep(_PAUSE_SECONDS)
+        if not self._knows_that_it_never_started(container, now):
+            raise TransientError(
+                f"the engine was restarted after it made {job.name}: it cannot tell whether it started that too",
+                FailureKind.LOST,
+                "the job goes on with another attempt; reap removes what is left of this one",
+            )
         job.confirm_lease()
         if not self._discard(container["Id"]):
             time.sleep(_PAUSE_SECONDS)  # it was started just now, or is being removed
         return None
 
     def _inspect_taken(self, job: ExecutionRequest) -> requests.Response:
-        try:
+        with _not_given_up():
             return self._engine.call(
                 "GET", f"/containers/{quote(job.name)}/json", action=f"inspect {job.name}", accept=(404,)
             )
-        except TransientError as error:
-            # Whoever has our name may be an earlier try of ours that runs: the attempt must not be given up.
-            raise TransientError(error.message, error.kind, error.hint, may_have_started=True) from error
+
+    def _knows_that_it_never_started(self, container: Mapping[str, Any], now: datetime | None) -> bool:
+        if container["State"].get("Error"):  # the start was refused
+            return True
+        created_at = parse_time(container.get("Created"))
+        if created_at is None or now is None:
+            return False
+        with _not_given_up():
+            return remembers_creation(self._engine, container["Id"], created_at.timestamp(), now.timestamp())
 
     def _connect(self, job: ExecutionRequest, container_id: str) -> None:
         for network in later_networks(job.spec):
@@ -210,3 +236,12 @@ class Launcher:
         return Launch(
             execution_id=container_id, metadata=metadata_of(container), started_at=state_of(container).started_at
         )
+
+
+@contextmanager
+def _not_given_up() -> Iterator[None]:
+    """Whoever has our name may be an earlier try of ours that runs: no lost answer may end the attempt."""
+    try:
+        yield
+    except TransientError as error:
+        raise TransientError(error.message, error.kind, error.hint, may_have_started=True) from error

@@ -49,19 +49,27 @@ def was_started(container: Mapping[str, Any]) -> bool:
     return bool(container["State"]["Status"] != "created")
 
 
-def waiting_seconds(container: Mapping[str, Any], now: str | None) -> float:
+def parse_http_time(text: str | None) -> datetime | None:
+    """The time of an engine's answer, as its header ``Date`` has it; None where it says nothing of the kind."""
+    try:
+        return parsedate_to_datetime(text or "").astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def waiting_seconds(container: Mapping[str, Any], now: datetime | None) -> float:
     """How long an inspected container has waited for its start; for ever where its start was refused.
 
     Args:
         container: one that was never started.
-        now: the time of the engine's answer, as HTTP writes it.
+        now: the time of the engine's answer.
     """
     if container["State"].get("Error"):
         return math.inf
     created_at = parse_time(container.get("Created"))
     if created_at is None or now is None:
         return 0.0
-    return (parsedate_to_datetime(now) - created_at).total_seconds()
+    return (now - created_at).total_seconds()
 
 
 def state_of(container: Mapping[str, Any]) -> ExecutionState:

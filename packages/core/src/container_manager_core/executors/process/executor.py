@@ -293,7 +293,12 @@ def _end_state(end: Mapping[str, Any]) -> ExecutionState:
         reason = f"the command could not be started: {os.strerror(end['errno'])}"
         failure = Failure(kind=FailureKind.SPEC, message=reason)
     elif end["timed_out"]:
-        failure = Failure(kind=FailureKind.TIMEOUT, message="it ran longer than its timeout")
+        failure = Failure(
+            kind=FailureKind.TIMEOUT,
+            message="it ran longer than its limit",
+            retryable=True,
+            hint="raise the timeout if that is its normal length",
+        )
     return ExecutionState(
         status=status,
         exit_code=end.get("exit_code"),
