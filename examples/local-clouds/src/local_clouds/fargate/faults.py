@@ -35,8 +35,8 @@ class Faults:
         throttled, error_after, lost: shares of all calls, 0 to 1, that meet this `Fault`.
         capacity, capacity_started: shares of the RunTask calls.
         hidden_seconds: how long a new task cannot be seen.
-        late_log_seconds: output can be read up to so much later than it was written; later lines before earlier
-            ones, but those of one millisecond in order.
+        late_log_seconds: output can be read up to so much later than it was written, each line for itself; so
+            later lines can be read before earlier ones, also those of one millisecond.
         page_size: most entries on a page of any list; None leaves the platform's own.
         expired_tokens: session tokens that are no longer good.
     """
@@ -88,6 +88,6 @@ class Faults:
                 number -= share
             return None
 
-    def lateness(self, *batch: object) -> float:
-        """By how many seconds a batch of output is late: the same for all lines of one millisecond."""
-        return random.Random(repr((self.seed, batch))).uniform(0, self.late_log_seconds)
+    def lateness(self, number: int) -> float:
+        """By how many seconds a line of output is late."""
+        return random.Random(repr((self.seed, number))).uniform(0, self.late_log_seconds)

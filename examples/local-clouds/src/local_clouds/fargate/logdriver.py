@@ -7,12 +7,15 @@ import itertools
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import attrs
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogsBackend, logs_backends
 
+from local_clouds.fargate import logevents
 from local_clouds.fargate.faults import Faults
 
 _LONGEST_PIECE = 262_118
@@ -79,9 +82,14 @@ class LogDriver:
         for start in range(0, len(line), _LONGEST_PIECE):
             piece = line[start : start + _LONGEST_PIECE].decode("utf-8", "replace")
             with self._lock:
-                late = self._faults.lateness(stream, timestamp) if self._faults.late_log_seconds else 0.0
+                number = next(self._numbers)
+                late = self._faults.lateness(number) if self._faults.late_log_seconds else 0.0
                 due_at = time.monotonic() + late if late else 0.0
-                self._waiting.append(_Event(due_at, next(self._numbers), f"{group}\0{stream}", timestamp, piece))
+                self._waiting.append(_Event(due_at, number, f"{group}\0{stream}", timestamp, piece))
+
+    def page(self, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The answer to GetLogEvents; None for what moto answers as well."""
+        return logevents.page(self._backend, wanted)
 
     def flush(self) -> None:
         """Deliver what is due: all of it, unless output is late."""

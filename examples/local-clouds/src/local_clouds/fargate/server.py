@@ -157,6 +157,9 @@ class LocalFargate:
             answer = self.ecs.call(action, json.loads(request.body or b"{}"), fault)
             return 200, _JSON, json.dumps(answer).encode()
         body = self._smaller_pages(action, request.body)
+        page = self._logs.page(json.loads(body)) if action == "GetLogEvents" else None
+        if page is not None:
+            return 200, _JSON, json.dumps(page).encode()
         answered = self._moto.open(
             request.path, method=request.method, headers=dict(request.headers) | {"host": ""}, data=body
         )
