@@ -108,7 +108,7 @@ def test_a_cursor_survives_being_text(since: int, taken: dict[int, dict[str, int
     assert not taken or Cursor.parse(str(cursor)) == cursor
 
 
-def test_a_cursor_of_version_0_1_which_only_counts_is_read_on_from() -> None:
+def test_a_cursor_that_only_counts_is_read_on_from() -> None:
     """Two events of millisecond 10,000 and one of 10,005 had been taken."""
     events = [event(BEGIN, "one"), event(BEGIN, "two"), event(BEGIN, "three"), event(BEGIN + 5, "four")]
     (page,) = read([*events, event(BEGIN + 6, "five")], "2710/0*2,5")

@@ -37,8 +37,9 @@ Taken = Mapping[str, int]
 class Cursor:
     """How far a stream was read.
 
-    As text it is ``since/entry,entry``, with numbers in hexadecimal. An entry is the distance to the millisecond before,
-    and the digests of the texts that were taken, as in ``5:digest.digest*2``, or their number alone, as in ``5*3``.
+    As text it is ``since/entry,entry``, with numbers in hexadecimal. An entry is the distance to the millisecond
+    before, and the digests of the texts that were taken, as in ``5:digest.digest*2``, or their number alone, as in
+    ``5*3``.
 
     Attributes:
         since: milliseconds since 1970; everything older was taken.
