@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from container_manager_cloudrun.client import Api
 from container_manager_cloudrun.options import CloudRunOptions
-from container_manager_cloudrun.recent import Recent
 from container_manager_cloudrun.translation.definition import Definition
 from container_manager_cloudrun.translation.states import definition_refused, is_owned, last_used
 from container_manager_core.clock import Clock
 from container_manager_core.errors import ExecutorError, TransientError
 from container_manager_core.log import get_logger
+from container_manager_core.remembering import Recent
 
 _log = get_logger()
 
@@ -47,13 +47,12 @@ class Definitions:
             TransientError: it is not ready within the host's ``timeout``.
         """
         asked_at = time.monotonic()
-        with self._locks.put(definition.name, threading.Lock()):
+        with self._locks.setdefault(definition.name, threading.Lock()):
             ready_at = self._ready_at.get(definition.name)
             if ready_at is not None and ready_at >= asked_at:
                 return
             self._api.create_job(definition.parent, definition.job_id, definition.job)
             self._wait(definition)
-            self._ready_at.forget(definition.name)
             self._ready_at.put(definition.name, time.monotonic())
         self._collect_hourly()
 

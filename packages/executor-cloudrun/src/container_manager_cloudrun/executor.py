@@ -14,7 +14,6 @@ from container_manager_cloudrun.logs import Reading, Taken
 from container_manager_cloudrun.options import CloudRunOptions
 from container_manager_cloudrun.plugin import CAPABILITIES
 from container_manager_cloudrun.prices import cost, rates_of, size_of
-from container_manager_cloudrun.recent import Recent
 from container_manager_cloudrun.translation.definition import installation_value, plan_of
 from container_manager_cloudrun.translation.states import (
     NOT_FOUND,
@@ -38,6 +37,7 @@ from container_manager_core.executor import (
     OwnedExecution,
     Plan,
 )
+from container_manager_core.remembering import Recent
 from container_manager_core.secrets import Masker
 from container_manager_core.spec import ContainerSpec
 
@@ -78,7 +78,7 @@ class CloudRunExecutor(ContainerExecutor):
             masker = Masker(job.secrets.values())
             message = masker.mask_text(error.message)
             raise type(error)(message, error.kind, error.hint, error.may_have_started) from None
-        self._launched.put(launch.execution_id, time.monotonic())
+        self._launched.setdefault(launch.execution_id, time.monotonic())
         return launch
 
     def find_execution(self, job: ExecutionRequest) -> str | None:
@@ -196,7 +196,7 @@ class CloudRunExecutor(ContainerExecutor):
         task = self._api.get_task(execution.name) if needs_task(execution) else None
         state = state_of(execution, task)
         if state.has_ended:
-            self._ended.put(execution.name, (state, time.monotonic()))
+            self._ended.setdefault(execution.name, (state, time.monotonic()))
         return state
 
     def _reading(self, execution_id: str, cursor: str) -> Reading | None:

@@ -27,13 +27,13 @@ from container_manager_core.executor import (
 )
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.job import Usage
+from container_manager_core.remembering import Recent
 from container_manager_core.spec import ContainerSpec
 from container_manager_docker import events, logs
 from container_manager_docker.client import Engine
 from container_manager_docker.launching import Launcher
 from container_manager_docker.options import DockerOptions
 from container_manager_docker.plugin import CAPABILITIES
-from container_manager_docker.recent import Recent
 from container_manager_docker.translation.answers import understood
 from container_manager_docker.translation.configuration import INSTALLATION_LABEL, plan
 from container_manager_docker.translation.refusals import masked

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from container_manager_core.job import Usage
-from container_manager_docker.recent import Recent
+from container_manager_core.remembering import Recent
 
 CGROUPS = Path("/sys/fs/cgroup")
 _FIRST_LOOK_SECONDS = 0.05

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from container_manager_core.clock import Clock
 from container_manager_core.errors import ExecutorError
 from container_manager_core.log import get_logger
+from container_manager_core.remembering import Recent
 from container_manager_fargate.client import Api, Client
 from container_manager_fargate.options import FargateOptions
-from container_manager_fargate.recent import Recent
 from container_manager_fargate.translation import refusals
 from container_manager_fargate.translation.definition import INSTALLATION_TAG, Order
 
@@ -43,7 +43,7 @@ class Definitions:
         self._installation_id = installation_id
         self._prefix = f"cm-{hashlib.sha256(installation_id.encode()).hexdigest()[:12]}-"
         self._clock = clock
-        self._arns: Recent[str] = Recent()
+        self._arns: Recent[str, str] = Recent()
         self._lock = threading.Lock()
         self._collected_in: int | None = None
         self._has_log_group = False
@@ -55,9 +55,9 @@ class Definitions:
         if known is not None:
             return known
         with self._lock:
-            return self._arns.get(family) or self._arns.put(
-                family, self._found(family) or self._registered(family, order)
-            )
+            known = self._arns.get(family) or self._found(family) or self._registered(family, order)
+            self._arns.put(family, known)
+            return known
 
     def forget(self, order: Order) -> None:
         """Somebody removed the definition: the next `arn` looks again."""

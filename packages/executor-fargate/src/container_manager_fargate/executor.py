@@ -22,6 +22,7 @@ from container_manager_core.executor import (
     OwnedExecution,
     Plan,
 )
+from container_manager_core.remembering import Recent
 from container_manager_core.spec import ContainerSpec
 from container_manager_fargate.client import Api, Client
 from container_manager_fargate.definitions import Definitions
@@ -29,7 +30,6 @@ from container_manager_fargate.launching import Launcher
 from container_manager_fargate.options import FargateOptions
 from container_manager_fargate.plugin import CAPABILITIES
 from container_manager_fargate.prices import price_list, rates_of
-from container_manager_fargate.recent import Recent
 from container_manager_fargate.sizes import fit
 from container_manager_fargate.streams import Streams
 from container_manager_fargate.translation import refusals
@@ -84,9 +84,9 @@ class FargateExecutor(ContainerExecutor):
         self._streams = Streams(self._client, options, context.installation_id)
         definitions = Definitions(self._client, options, context.installation_id, context.clock)
         self._launcher = Launcher(self._client, options, definitions, self._streams.prefix)
-        self._ended: Recent[_Ended] = Recent()
-        self._cleaned: Recent[bool] = Recent()
-        self._read_at: Recent[float] = Recent()
+        self._ended: Recent[str, _Ended] = Recent()
+        self._cleaned: Recent[str, bool] = Recent()
+        self._read_at: Recent[str, float] = Recent()
 
     def launch_job(self, job: ExecutionRequest) -> Launch:
         try:

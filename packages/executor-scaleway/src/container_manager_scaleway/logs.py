@@ -16,8 +16,8 @@ import attrs
 
 from container_manager_core.errors import InvalidInput
 from container_manager_core.executor import LogChunk, LogPage, Stream
+from container_manager_core.remembering import Recent
 from container_manager_scaleway.cockpit import MOST_ENTRIES, Cockpit, Entry
-from container_manager_scaleway.recent import Recent
 from container_manager_scaleway.translation.states import Run
 
 _CURSOR = re.compile(r"([0-9]{1,20}):((?:[A-Za-z0-9_-]{8})*)")

@@ -8,8 +8,8 @@ from scaleway.jobs.v1alpha2 import JobRunState, ListJobRunsRequestOrderBy
 from container_manager_core.clock import Clock
 from container_manager_core.errors import TransientError
 from container_manager_core.executor import ExecutionRequest
+from container_manager_core.remembering import Recent
 from container_manager_scaleway.client import Scaleway
-from container_manager_scaleway.recent import Recent
 from container_manager_scaleway.translation.refusals import Missing
 from container_manager_scaleway.translation.states import LIVE_STATES, Run, is_run_id, run_of
 
