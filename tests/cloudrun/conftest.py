@@ -1,20 +1,18 @@
 """A local Cloud Run for the tests of this folder, and executors on it."""
 
-import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from local_clouds.cloudrun import LocalCloudRun
 
 from container_manager_cloudrun import CloudRunOptions
 from container_manager_cloudrun.executor import CloudRunExecutor
-from container_manager_core.executor import ExecutionRequest, ExecutionState, ExecutorContext
-from container_manager_core.spec import ContainerSpec
+from container_manager_core.executor import ContainerExecutor, ExecutionState, ExecutorContext
 from container_manager_core.structuring import structure
+from support.attempts import Attempts, wait_for_end
 from support.engine import Engine
 
 
@@ -76,62 +74,13 @@ def make_executor(cloud: LocalCloudRun, installation_id: str) -> Iterator[MakeEx
         yield make
 
 
-class Prepare(Protocol):
-    def __call__(
-        self,
-        *command: str,
-        job_id: UUID | None = None,
-        confirm_lease: Callable[[], float] = ...,
-        environment: dict[str, str] | None = None,
-        secrets: dict[str, str] | None = None,
-        image: str | None = None,
-        **spec: Any,
-    ) -> ExecutionRequest: ...
-
-
 @pytest.fixture
-def prepare(engine: Engine, installation_id: str) -> Prepare:
+def prepare(engine: Engine, installation_id: str) -> Attempts:
     """Makes the request for an attempt."""
-
-    def make(
-        *command: str,
-        job_id: UUID | None = None,
-        confirm_lease: Callable[[], float] = lambda: math.inf,
-        environment: dict[str, str] | None = None,
-        secrets: dict[str, str] | None = None,
-        image: str | None = None,
-        **spec: Any,
-    ) -> ExecutionRequest:
-        job_id = job_id or uuid4()
-        return ExecutionRequest(
-            job_id=job_id,
-            attempt=1,
-            name=f"cm-{job_id}-1",
-            spec=ContainerSpec(image=image or engine.image, command=command, **spec),
-            environment=environment or {},
-            secrets=secrets or {},
-            installation_id=installation_id,
-            confirm_lease=confirm_lease,
-        )
-
-    return make
-
-
-class Wait(Protocol):
-    def __call__(self, executor: CloudRunExecutor, execution_id: str) -> ExecutionState: ...
+    return Attempts(engine.image, installation_id)
 
 
 @pytest.fixture
-def wait() -> Wait:
+def wait() -> Callable[[ContainerExecutor, str], ExecutionState]:
     """Waits for the end of an execution; gives its state."""
-
-    def wait_for_end(executor: CloudRunExecutor, execution_id: str) -> ExecutionState:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            state = executor.check_status(execution_id)
-            if state.has_ended:
-                return state
-            time.sleep(0.05)
-        raise AssertionError(f"{execution_id} has not ended: {state}")
-
     return wait_for_end

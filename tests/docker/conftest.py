@@ -1,25 +1,23 @@
 """Executors on the tests' engine, requests for them, and a proxy that watches and spoils what they say."""
 
-import math
 import re
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import docker
 import pytest
 
-from container_manager_core.executor import ExecutionRequest, ExecutionState, ExecutorContext
-from container_manager_core.spec import ContainerSpec
+from container_manager_core.executor import ContainerExecutor, ExecutionState, ExecutorContext
 from container_manager_docker import DockerOptions
 from container_manager_docker.executor import DockerExecutor
+from support.attempts import Attempts, wait_for_end
 from support.engine import Engine
 
 _REQUEST_LINE = re.compile(rb"^(GET|POST|PUT|DELETE|HEAD) (\S+) HTTP/1\.1\r$", re.MULTILINE)
@@ -101,20 +99,6 @@ class MakeExecutor(Protocol):
     def __call__(self, **options: Any) -> DockerExecutor: ...
 
 
-class Prepare(Protocol):
-    def __call__(
-        self,
-        *command: str,
-        job_id: UUID | None = None,
-        confirm_lease: Callable[[], float] = ...,
-        report: Callable[[str], None] = ...,
-        environment: dict[str, str] | None = None,
-        secrets: dict[str, str] | None = None,
-        image: str | None = None,
-        **spec: Any,
-    ) -> ExecutionRequest: ...
-
-
 @pytest.fixture(scope="module")
 def installation_id() -> str:
     return f"tests-{uuid4().hex[:12]}"
@@ -162,50 +146,12 @@ def proxy(engine: Engine) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def prepare(engine: Engine, installation_id: str) -> Prepare:
+def prepare(engine: Engine, installation_id: str) -> Attempts:
     """Makes the request for an attempt."""
-
-    def make(
-        *command: str,
-        job_id: UUID | None = None,
-        confirm_lease: Callable[[], float] = lambda: math.inf,
-        report: Callable[[str], None] = lambda line: None,
-        environment: dict[str, str] | None = None,
-        secrets: dict[str, str] | None = None,
-        image: str | None = None,
-        **spec: Any,
-    ) -> ExecutionRequest:
-        job_id = job_id or uuid4()
-        return ExecutionRequest(
-            job_id=job_id,
-            attempt=1,
-            name=f"cm-{job_id}-1",
-            spec=ContainerSpec(image=image or engine.image, command=command, **{"stop_grace_seconds": 1.0, **spec}),
-            environment=environment or {},
-            secrets=secrets or {},
-            installation_id=installation_id,
-            confirm_lease=confirm_lease,
-            report=report,
-        )
-
-    return make
-
-
-class Wait(Protocol):
-    def __call__(self, executor: DockerExecutor, execution_id: str) -> ExecutionState: ...
+    return Attempts(engine.image, installation_id, stop_grace_seconds=1.0)
 
 
 @pytest.fixture
-def wait() -> Wait:
+def wait() -> Callable[[ContainerExecutor, str], ExecutionState]:
     """Waits for the end of an execution; gives its state."""
-
-    def wait_for_end(executor: DockerExecutor, execution_id: str) -> ExecutionState:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            state = executor.check_status(execution_id)
-            if state.has_ended:
-                return state
-            time.sleep(0.05)
-        raise AssertionError(f"{execution_id} has not ended: {state}")
-
     return wait_for_end

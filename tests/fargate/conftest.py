@@ -1,20 +1,18 @@
 """A local cloud on the tests' engine, and executors that use it."""
 
-import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any, Protocol
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from local_clouds.containers import local_engine
 from local_clouds.fargate import Faults, LocalFargate
 
-from container_manager_core.executor import ExecutionRequest, ExecutionState, ExecutorContext
-from container_manager_core.spec import ContainerSpec
+from container_manager_core.executor import ContainerExecutor, ExecutionState, ExecutorContext
 from container_manager_fargate.executor import FargateExecutor
 from container_manager_fargate.translation.definition import INSTALLATION_TAG
+from support.attempts import Attempts, wait_for_end
 from support.engine import Engine
 from support.fargate import DENIED, USER, options_for
 
@@ -59,20 +57,6 @@ class MakeExecutor(Protocol):
     def __call__(self, *, installation_id: str | None = None, **options: Any) -> FargateExecutor: ...
 
 
-class Prepare(Protocol):
-    def __call__(
-        self,
-        *command: str,
-        job_id: UUID | None = None,
-        attempt: int = 1,
-        confirm_lease: Callable[[], float] = ...,
-        environment: dict[str, str] | None = None,
-        secrets: dict[str, str] | None = None,
-        image: str | None = None,
-        **spec: Any,
-    ) -> ExecutionRequest: ...
-
-
 @pytest.fixture
 def installation_id() -> str:
     return f"tests-{uuid4().hex[:12]}"
@@ -102,49 +86,12 @@ def executor(make_executor: MakeExecutor) -> FargateExecutor:
 
 
 @pytest.fixture
-def prepare(engine: Engine, installation_id: str) -> Prepare:
+def prepare(engine: Engine, installation_id: str) -> Attempts:
     """Makes the request for an attempt."""
-
-    def make(
-        *command: str,
-        job_id: UUID | None = None,
-        attempt: int = 1,
-        confirm_lease: Callable[[], float] = lambda: math.inf,
-        environment: dict[str, str] | None = None,
-        secrets: dict[str, str] | None = None,
-        image: str | None = None,
-        **spec: Any,
-    ) -> ExecutionRequest:
-        job_id = job_id or uuid4()
-        return ExecutionRequest(
-            job_id=job_id,
-            attempt=attempt,
-            name=f"cm-{job_id}-{attempt}",
-            spec=ContainerSpec(image=image or engine.image, command=command, **{"stop_grace_seconds": 2.0, **spec}),
-            environment=environment or {},
-            secrets=secrets or {},
-            installation_id=installation_id,
-            confirm_lease=confirm_lease,
-        )
-
-    return make
-
-
-class Wait(Protocol):
-    def __call__(self, executor: FargateExecutor, execution_id: str) -> ExecutionState: ...
+    return Attempts(engine.image, installation_id, stop_grace_seconds=2.0)
 
 
 @pytest.fixture
-def wait() -> Wait:
+def wait() -> Callable[[ContainerExecutor, str], ExecutionState]:
     """Waits for the end of an execution; gives its state."""
-
-    def wait_for_end(executor: FargateExecutor, execution_id: str) -> ExecutionState:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            state = executor.check_status(execution_id)
-            if state.has_ended:
-                return state
-            time.sleep(0.05)
-        raise AssertionError(f"{execution_id} has not ended: {state}")
-
     return wait_for_end

@@ -13,9 +13,9 @@ from local_clouds.scaleway import Cloud, Credentials, Faults, Server
 from local_clouds.scaleway.runs import LIVE
 
 from container_manager_core.executor import ExecutionRequest, ExecutorContext
-from container_manager_core.spec import ContainerSpec
 from container_manager_scaleway import ScalewayOptions
 from container_manager_scaleway.executor import ScalewayExecutor
+from support.attempts import Attempts
 from support.engine import Engine
 
 
@@ -119,19 +119,10 @@ class Prepare(Protocol):
 def prepare(engine: Engine, installation_id: str) -> Prepare:
     """Makes the request for an attempt of a shell script."""
 
-    def make(script: str = "", **facts: Any) -> ExecutionRequest:
-        job_id = uuid4()
-        names = ("environment", "secrets", "confirm_lease")
-        request = {name: facts.pop(name) for name in names if name in facts}
-        spec: dict[str, Any] = {"image": engine.image, "command": ("sh", "-c", script), **facts}
-        return ExecutionRequest(
-            job_id=job_id,
-            attempt=1,
-            name=f"cm-{job_id}-1",
-            spec=ContainerSpec(**spec),
-            installation_id=installation_id,
-            **request,
-        )
+    attempts = Attempts(engine.image, installation_id)
+
+    def make(script: str = "", command: tuple[str, ...] | None = None, **facts: Any) -> ExecutionRequest:
+        return attempts(*(("sh", "-c", script) if command is None else command), **facts)
 
     return make
 
