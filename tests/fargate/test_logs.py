@@ -149,7 +149,7 @@ def test_lines_that_come_late_and_in_another_order_are_all_harvested(
     executor: Any, make_executor: Any, faults: Faults, prepare: Any, wait: Any
 ) -> None:
     """The harvest drains until it is quiet: each line once."""
-    faults.late_log_seconds = 1.5
+    faults.late_log_seconds, faults.page_size = 1.5, 7
     patient = make_executor(log_settle_seconds=1.0)
     request = prepare("sh", "-c", "for i in $(seq 1 40); do echo line $i; sleep 0.01; done")
     execution_id = patient.launch_job(request).execution_id
