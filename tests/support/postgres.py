@@ -15,8 +15,6 @@ from support.unavailable import ServiceUnavailable
 
 _START_SECONDS = 60.0
 _OPTIONS = {
-    # What the tests write need not survive the machine's crash, only the server's.
-    "fsync": "off",
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
     "timezone": "UTC",
@@ -30,15 +28,17 @@ class PostgresServer:
         port: where it listens on loopback; user and database are ``postgres``, without a password.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self._folder = folder
+        # What tests write need not survive the machine's crash, only the server's.
+        self._options = _OPTIONS if durable else {**_OPTIONS, "fsync": "off"}
         self.port = _free_port()
 
     def start(self) -> None:
         """Start it, on the same data as before if there are any."""
         if not (self._folder / "data").exists():
             self._run("initdb", "--pgdata", "data", "--auth", "trust", "--username", "postgres", "--no-sync")
-        options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
+        options = " ".join(f"-c {name}={value}" for name, value in self._options.items())
         words = ("--options", f"-p {self.port} -k {self._folder} {options}", "--log", "server.log")
         self._run("pg_ctl", "start", "--pgdata", "data", "--wait", "--timeout", str(round(_START_SECONDS)), *words)
 
@@ -70,8 +70,11 @@ class PostgresServer:
 
 
 @contextmanager
-def open_postgres() -> Iterator[PostgresServer]:
+def open_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
     """A server for the time of the block.
+
+    Args:
+        durable: let what is committed survive the machine's crash too, as every server does by default.
 
     Raises:
         ServiceUnavailable: PostgreSQL is not here and cannot be installed, or does not come up.
@@ -82,7 +85,7 @@ def open_postgres() -> Iterator[PostgresServer]:
         if os.geteuid() == 0:
             account = pwd.getpwnam("postgres")
             os.chown(folder, account.pw_uid, account.pw_gid)
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, durable=durable)
         server.start()
         try:
             yield server
