@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from container_manager_core.errors import IllegalTransition
+from container_manager_core.evolving import evolve
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.host import Host
 from container_manager_core.job import Execution, Job, JobStatus, Route, StopReason
@@ -31,17 +30,17 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
 def _move(job: Job, status: JobStatus, **changes: Any) -> Job:
     if status not in TRANSITIONS[job.status]:
         raise IllegalTransition(job.id, job.status.value, status.value)
-    return attrs.evolve(job, status=status, **changes)
+    return evolve(job, status=status, **changes)
 
 
 def _ended(execution: Execution | None, status: JobStatus, **changes: Any) -> Execution | None:
-    return attrs.evolve(execution, status=status, **changes) if execution else None
+    return evolve(execution, status=status, **changes) if execution else None
 
 
-def _first_start(job: Job, execution: Execution | None) -> Job:
+def _first_start(job: Job, execution: Execution | None) -> datetime | None:
     """The platform's own time of the first start, once it is known, replaces ours."""
     was_first = job.execution is not None and job.started_at == job.execution.started_at
-    return attrs.evolve(job, started_at=execution.started_at) if was_first and execution else job
+    return execution.started_at if was_first and execution else job.started_at
 
 
 def launching(job: Job, host: Host, route: Route, now: datetime, **facts: Any) -> Job:
@@ -73,7 +72,7 @@ def launching(job: Job, host: Host, route: Route, now: datetime, **facts: Any) -
 
 def running(job: Job, execution_id: str, started_at: datetime, metadata: Mapping[str, Any]) -> Job:
     """The attempt was started: the platform knows it by this id."""
-    execution = attrs.evolve(
+    execution = evolve(
         _execution(job), status=_S.RUNNING, execution_id=execution_id, started_at=started_at, metadata=dict(metadata)
     )
     return _move(job, _S.RUNNING, execution=execution, started_at=job.started_at or started_at, waiting=None)
@@ -84,7 +83,7 @@ def stopping(job: Job, reason: StopReason) -> Job:
     execution = _execution(job)
     if not job.status.is_live or execution.stop_reason:
         return job
-    return attrs.evolve(job, execution=attrs.evolve(execution, stop_reason=reason))
+    return evolve(job, execution=evolve(execution, stop_reason=reason))
 
 
 def finished(job: Job, status: JobStatus, now: datetime, failure: Failure | None = None, **facts: Any) -> Job:
@@ -97,7 +96,6 @@ def finished(job: Job, status: JobStatus, now: datetime, failure: Failure | None
         raise IllegalTransition(job.id, job.status.value, status.value, "that is no end")
     live = job.status.is_live
     execution = _ended(job.execution, status, failure=failure, **facts) if live else job.execution
-    job = _first_start(job, execution)
     exit_code = execution.exit_code if execution and live else None
     return _move(
         job,
@@ -105,6 +103,7 @@ def finished(job: Job, status: JobStatus, now: datetime, failure: Failure | None
         execution=execution,
         exit_code=exit_code,
         failure=failure,
+        started_at=_first_start(job, execution),
         finished_at=facts.get("finished_at") or now,
         waiting=None,
         not_before=None,
@@ -116,11 +115,11 @@ def retried(job: Job, failure: Failure, not_before: datetime, **facts: Any) -> J
     if not job.status.is_live:
         raise IllegalTransition(job.id, job.status.value, _S.PENDING.value, "only an attempt can be tried again")
     execution = _ended(job.execution, _end_of(failure), failure=failure, **facts)
-    job = _first_start(job, execution)
     return _move(
         job,
         _S.PENDING,
         execution=execution,
+        started_at=_first_start(job, execution),
         exit_code=execution.exit_code if execution else None,
         failure=failure,
         not_before=not_before,
@@ -150,7 +149,7 @@ def deferred(job: Job, waiting: str, not_before: datetime, route: Route | None =
     """A pending job that goes on waiting, with the reason and the decision it comes from."""
     if job.status is not _S.PENDING:
         raise IllegalTransition(job.id, job.status.value, _S.PENDING.value, "only a pending job waits")
-    return attrs.evolve(job, waiting=waiting, route=route or job.route, not_before=not_before)
+    return evolve(job, waiting=waiting, route=route or job.route, not_before=not_before)
 
 
 def status_of(failure: Failure | None) -> JobStatus:
