@@ -14,6 +14,12 @@ from container_manager_core.job import JobStatus
 from container_manager_core.store.protocol import Record, RecordOutcome
 
 
+def is_one_statement(vendor: str, records: Sequence[Record]) -> bool:
+    """Whether a batch is written by a single statement, which is a transaction by itself."""
+    is_plain = all(record.capacity is None and not record.charges and not record.logs for record in records)
+    return vendor == "postgresql" and is_plain and len({record.job.id for record in records}) == len(records)
+
+
 class Batch:
     """Writes records as if one after the other, each seeing those before it, in as few statements as there can be.
 
@@ -39,15 +45,6 @@ class Batch:
             self._write_part(part)
         self._accounts.finish()
         return [self._outcomes[number] for number in range(len(self._records))]
-
-    @property
-    def wakes(self) -> bool:
-        """Whether something that was written concerns other workers."""
-        return any(
-            self._outcomes[number] == RecordOutcome.STORED
-            and (record.release or record.job.status is JobStatus.PENDING)
-            for number, record in enumerate(self._records)
-        )
 
     def _parts(self) -> Iterator[list[int]]:
         """The numbers of the records, parted where the same job comes again."""

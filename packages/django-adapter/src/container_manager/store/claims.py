@@ -8,11 +8,10 @@ from container_manager.store.sql import places, values
 from container_manager_core.store.protocol import Claim
 
 _FREE = "worker IS NULL"
-_ORPHANED = f"attention AND {_FREE}"
 _PENDING = f"status = 'pending' AND {_FREE} AND NOT attention"
-_READY = f"{_PENDING} AND due_at IS NULL"
-_NOT_DUE = f"{_PENDING} AND due_at IS NOT NULL"
-_OVERDUE = f"{_PENDING} AND overdue_at IS NOT NULL"
+IN_TURN = "ORDER BY priority DESC, created_at, id"
+"""The order in which pending jobs are taken."""
+
 _DUE_AT_ONCE = 10_000
 _EPOCH = READ.index("epoch")
 _WORKER = READ.index("worker")
@@ -70,7 +69,7 @@ class Claims:
     def _make_due(self) -> None:
         """Let the ready ones be found by their order alone, however many wait for a time to come."""
         found = self._fetch(
-            f"SELECT id FROM {JOBS} WHERE {_NOT_DUE} AND due_at <= {self._now}"
+            f"SELECT id FROM {JOBS} WHERE {not_due(self._now)}"
             f" ORDER BY due_at LIMIT {_DUE_AT_ONCE}{self._skips}",
             [],
         )
@@ -79,25 +78,16 @@ class Claims:
             self._execute(f"UPDATE {JOBS} SET due_at = NULL WHERE id IN ({places(len(some))})", some)
 
     def _orphans(self, claim: Claim) -> list[Sequence[Any]]:
-        conditions, given = _wanted(claim, "host_name")
-        if claim.known_hosts is not None:
-            conditions += f" AND host_name IN ({places(len(claim.known_hosts))})" if claim.known_hosts else " AND 1 = 0"
-            given += sorted(claim.known_hosts)
-        return self._select(f"{_ORPHANED}{conditions} ORDER BY created_at, id", given)
+        where, given = orphaned(claim)
+        return self._select(f"{where} ORDER BY created_at, id", given)
 
     def _overdue(self, claim: Claim) -> list[Sequence[Any]]:
-        conditions, given = _wanted(claim, "docker_host_id")
-        where = f"{_OVERDUE} AND overdue_at <= {self._now}{conditions} ORDER BY overdue_at, id LIMIT {_DUE_AT_ONCE}"
-        return self._select(where, given)
+        where, given = overdue(claim, self._now)
+        return self._select(f"{where} ORDER BY overdue_at, id LIMIT {_DUE_AT_ONCE}", given)
 
     def _ready(self, claim: Claim) -> list[Sequence[Any]]:
-        conditions, given = _wanted(claim, "docker_host_id")
-        if claim.avoid_hosts:
-            avoided = places(len(claim.avoid_hosts))
-            conditions += f" AND (docker_host_id IS NULL OR docker_host_id NOT IN ({avoided}))"
-            given += sorted(claim.avoid_hosts)
-        order = "ORDER BY priority DESC, created_at, id LIMIT %s"
-        return self._select(f"{_READY}{conditions} {order}", [*given, claim.limit])
+        where, given = ready(claim)
+        return self._select(f"{where} {IN_TURN} LIMIT %s", [*given, claim.limit])
 
     def _select(self, where: str, given: Sequence[Any]) -> list[Sequence[Any]]:
         return self._fetch(f"SELECT {COLUMNS} FROM {JOBS} WHERE {where}{self._skips}", given)
@@ -109,6 +99,36 @@ class Claims:
     def _execute(self, statement: str, given: Sequence[Any]) -> int:
         self._cursor.execute(statement, values(self._connection, given))
         return int(self._cursor.rowcount)
+
+
+def orphaned(claim: Claim) -> tuple[str, list[Any]]:
+    """Which jobs need attention and are in nobody's hands: a condition and its values."""
+    conditions, given = _wanted(claim, "host_name")
+    if claim.known_hosts is not None:
+        conditions += f" AND host_name IN ({places(len(claim.known_hosts))})" if claim.known_hosts else " AND 1 = 0"
+        given += sorted(claim.known_hosts)
+    return f"attention AND {_FREE}{conditions}", given
+
+
+def overdue(claim: Claim, now: str) -> tuple[str, list[Any]]:
+    """Which pending jobs have waited for too long."""
+    conditions, given = _wanted(claim, "docker_host_id")
+    return f"{_PENDING} AND overdue_at IS NOT NULL AND overdue_at <= {now}{conditions}", given
+
+
+def not_due(now: str) -> str:
+    """Which pending jobs have waited for a time that has come."""
+    return f"{_PENDING} AND due_at IS NOT NULL AND due_at <= {now}"
+
+
+def ready(claim: Claim) -> tuple[str, list[Any]]:
+    """Which pending jobs wait for nothing but a worker."""
+    conditions, given = _wanted(claim, "docker_host_id")
+    if claim.avoid_hosts:
+        avoided = places(len(claim.avoid_hosts))
+        conditions += f" AND (docker_host_id IS NULL OR docker_host_id NOT IN ({avoided}))"
+        given += sorted(claim.avoid_hosts)
+    return f"{_PENDING} AND due_at IS NULL{conditions}", given
 
 
 def _wanted(claim: Claim, host_column: str) -> tuple[str, list[Any]]:

@@ -59,12 +59,20 @@ class Places:
             self._places[job.id] = left
 
     def _count(self, hosts: Sequence[str], job_ids: Sequence[UUID]) -> None:
-        live = f"FROM {JOBS} WHERE host_name IN ({places(len(hosts))}) AND status IN ({places(len(_LIVE))})"
-        self._cursor.execute(f"SELECT host_name, count(*) {live} GROUP BY host_name", [*hosts, *_LIVE])
-        self._live = {**dict.fromkeys(hosts, 0), **dict(self._cursor.fetchall())}
         ids = values(self._connection, set(job_ids))
-        self._cursor.execute(f"SELECT id, host_name {live} AND id IN ({places(len(ids))})", [*hosts, *_LIVE, *ids])
-        self._places = {uuid_of(job_id): host for job_id, host in self._cursor.fetchall()}
+        # Of each host how many there are, and which of the batch's own: in one statement, whatever the database.
+        live = f"FROM {JOBS} WHERE host_name IN ({places(len(hosts))}) AND status IN ({places(len(_LIVE))})"
+        self._cursor.execute(
+            f"SELECT host_name, id, 0 {live} AND id IN ({places(len(ids))})"
+            f" UNION ALL SELECT host_name, NULL, count(*) {live} GROUP BY host_name",
+            [*hosts, *_LIVE, *ids, *hosts, *_LIVE],
+        )
+        self._live = dict.fromkeys(hosts, 0)
+        for host, job_id, count in self._cursor.fetchall():
+            if job_id is None:
+                self._live[host] = count
+            else:
+                self._places[uuid_of(job_id)] = host
 
     def _lock(self, hosts: Sequence[str]) -> None:
         if self._connection.vendor == "postgresql":

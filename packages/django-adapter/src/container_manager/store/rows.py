@@ -1,12 +1,12 @@
 """Jobs and executions as rows of the ORM's tables, and back."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import attrs
 from django.conf import settings
 
 from container_manager.conversion.times import as_stored, aware
@@ -105,7 +105,9 @@ def microseconds(moment: datetime | None) -> int | None:
 
 def text(value: str | None, most: int | None = None) -> str:
     """Text that every database takes: without NUL, without halves of characters, cut to its column."""
-    clean = (value or "").replace("\0", "").encode("utf-8", "replace").decode()
+    clean = (value or "").replace("\0", "")
+    if not clean.isascii():
+        clean = clean.encode("utf-8", "replace").decode()
     return clean[:most]
 
 
@@ -214,6 +216,7 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
     execution, failure, route = job.execution, job.failure, job.route
     identifier = text(execution.execution_id if execution else None)
     is_docker = job.executor in (None, "docker")
+    record = None if execution is None else to_json(execution)
     return {
         "status": job.status.value,
         "attempt": job.attempt,
@@ -227,7 +230,7 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
         "routing_reason": text(route.reason) if route else "",
         "container_id": identifier[:255] if is_docker else "",
         "external_execution_id": "" if is_docker else identifier[:500],
-        "executor_metadata": plain_metadata(execution),
+        "executor_metadata": plain_metadata(execution, record),
         "estimated_cost": money(job.estimated_cost),
         "actual_cost": money(job.actual_cost),
         "started_at": as_stored(job.started_at),
@@ -237,12 +240,16 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
         "worker": worker,
         "epoch": job.epoch,
         "facts": facts_to_json(job, created=True),
-        "latest_execution": None if execution is None else to_json(execution),
+        "latest_execution": record,
     }
 
 
-def execution_columns(job: Job) -> dict[str, Any]:
-    """The row of a job's latest attempt."""
+def execution_columns(job: Job, record: str) -> dict[str, Any]:
+    """The row of a job's latest attempt.
+
+    Args:
+        record: the attempt as JSON.
+    """
     execution = job.execution
     assert execution is not None
     failure, usage = execution.failure, execution.usage
@@ -264,18 +271,15 @@ def execution_columns(job: Job) -> dict[str, Any]:
         "launched": microseconds(execution.created_at),
         "cost": money(execution.cost),
         "amount": 0 if execution.status.is_live else millionths(execution.cost or Decimal(0)),
-        "record": to_json(execution),
+        "record": record,
     }
 
 
-def plain_metadata(execution: Execution | None) -> Mapping[str, Any]:
+def plain_metadata(execution: Execution | None, record: str | None) -> Mapping[str, Any]:
     """The platform's facts as JSON that every database takes."""
-    import json
-
-    if execution is None or not execution.metadata:
+    if execution is None or record is None or not execution.metadata:
         return {}
-    plain = to_json(attrs.evolve(execution))
-    found: Mapping[str, Any] = json.loads(plain.replace("\\u0000", "")).get("metadata", {})
+    found: Mapping[str, Any] = json.loads(record.replace("\\u0000", "")).get("metadata", {})
     return found
 
 

@@ -11,7 +11,7 @@ from container_manager.store.rows import microseconds
 from container_manager_core.clock import Clock, SystemClock
 
 NOW = {
-    "postgresql": "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
+    "postgresql": "(extract(epoch from statement_timestamp()) * 1000000)::bigint",
     "mysql": "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 }
 """Microseconds since 1970 by the database's own clock; SQLite has the machine's."""

@@ -17,10 +17,11 @@ from container_manager.conversion.times import as_stored
 from container_manager.store import rows
 from container_manager.store.accounts import balances, sums
 from container_manager.store.adding import add, added_rows
-from container_manager.store.batch import Batch
+from container_manager.store.batch import Batch, is_one_statement
 from container_manager.store.claims import Claims
 from container_manager.store.database import Database
 from container_manager.store.output import Output
+from container_manager.store.ready import take_ready
 from container_manager.store.sql import integer, now_sql, places, upsert, value, values
 from container_manager.store.wakeup import CHANNEL, Wakeup, wakeup_of
 from container_manager_core.clock import Clock
@@ -151,20 +152,20 @@ class OrmStore:
         def take(cursor: Any) -> Sequence[Sequence[Any]]:
             return Claims(connections[self.database.alias], cursor, self._now).take(claim)
 
-        return [rows.job_of(row) for row in self.database.write(take)]
+        taken = None
+        if self.database.vendor == "postgresql":
+            taken = self.database.run(lambda cursor: take_ready(cursor, self._now, claim))
+        return [rows.job_of(row) for row in (self.database.write(take) if taken is None else taken)]
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:
         if not records:
             return []
 
         def write(cursor: Any) -> Sequence[str]:
-            batch = Batch(connections[self.database.alias], cursor, records)
-            outcomes = batch.write()
-            if batch.wakes:
-                self._notify(cursor)
-            return outcomes
+            return Batch(connections[self.database.alias], cursor, records).write()
 
-        return self.database.write(write)
+        run = self.database.run if is_one_statement(self.database.vendor, records) else self.database.write
+        return run(write)
 
     def release(self, worker: str) -> None:
         def give_back(cursor: Any) -> None:

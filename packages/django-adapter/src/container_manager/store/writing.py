@@ -10,7 +10,9 @@ from uuid import UUID
 
 from container_manager.store import rows
 from container_manager.store.sql import integer, places, upsert, value, values
+from container_manager.store.wakeup import CHANNEL
 from container_manager_core.job import TERMINAL, JobStatus
+from container_manager_core.serialising import to_json
 from container_manager_core.store.protocol import Record
 
 _TERMINAL = sorted(status.value for status in TERMINAL)
@@ -50,7 +52,11 @@ class PlainWriter:
 
     def write(self, records: Sequence[Record]) -> set[UUID]:
         stored = {record.job.id for record in records if self._update(record)}
-        attempts = [rows.execution_columns(record.job) for record in records if _writes_attempt(record, stored)]
+        attempts = [
+            rows.execution_columns(record.job, to_json(record.job.execution))
+            for record in records
+            if _writes_attempt(record, stored)
+        ]
         if attempts:
             statement = upsert(self._connection.vendor, rows.EXECUTIONS, tuple(attempts[0]), _KEY)
             self._cursor.executemany(statement, [values(self._connection, row.values()) for row in attempts])
@@ -111,7 +117,7 @@ class PostgresWriter:
             return set()
         given = [_given(record) for record in records]
         self._cursor.execute(_write_statement(), [json.dumps(given, default=_plain)])
-        return {job_id for (job_id,) in self._cursor.fetchall()}
+        return {job_id for job_id, _ in self._cursor.fetchall()}
 
     def held(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
@@ -123,6 +129,9 @@ class PostgresWriter:
 
 
 _CONDITION = {"given_id": "uuid", "held_epoch": "bigint", "held_by": "text", "expected": "text"}
+_ATTEMPT = {f"a_{column}": column for column in rows.ATTEMPT if column not in ("job_id", "record")}
+"""The columns of an attempt that a job's own do not hold, by their names in a statement."""
+
 _HELD = (
     "job.id = given_id AND job.epoch = held_epoch AND job.worker IS NOT DISTINCT FROM held_by"
     " AND (expected IS NULL OR job.status = expected)"
@@ -139,8 +148,10 @@ def _given(record: Record) -> dict[str, Any]:
     job = record.job
     given = {**_condition(record), **rows.changed_columns(job, worker=_next_worker(record))}
     given["given_due_at"] = rows.due_at(job)
+    given["wakes"] = wakes(record)
     if _writes_attempt(record, {job.id}):
-        given.update({f"a_{name}": each for name, each in rows.execution_columns(job).items()})
+        attempt = rows.execution_columns(job, "")
+        given.update({name: attempt[column] for name, column in _ATTEMPT.items()})
     return given
 
 
@@ -159,8 +170,10 @@ def _write_statement() -> str:
         **_CONDITION,
         **changed,
         "given_due_at": "bigint",
-        **{f"a_{name}": kind for name, kind in attempt.items()},
+        "wakes": "boolean",
+        **{name: attempt[column] for name, column in _ATTEMPT.items()},
     }
+    values = {**{column: name for name, column in _ATTEMPT.items()}, "job_id": "id", "record": "latest_execution"}
     ended = f"job.status IN ({', '.join(repr(status) for status in _TERMINAL)})"
     kept = f"CASE WHEN given.status = 'pending' AND {ended} THEN NULL ELSE job.cancel_requested END"
     assignments = [
@@ -172,11 +185,12 @@ def _write_statement() -> str:
     rest = ", ".join(f"{name} = excluded.{name}" for name in attempt if name not in _KEY)
     return (
         f"WITH given AS MATERIALIZED ({_recordset(types)}),"
-        f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD} RETURNING job.id),"
+        f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD}"
+        f" RETURNING job.id, wakes, {', '.join(_ATTEMPT)}, given.latest_execution),"
         f" attempts AS (INSERT INTO {rows.EXECUTIONS} ({', '.join(attempt)})"
-        f" SELECT {', '.join(f'a_{name}' for name in attempt)} FROM given JOIN written ON written.id = given_id"
-        f" WHERE a_job_id IS NOT NULL ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest})"
-        " SELECT id FROM written"
+        f" SELECT {', '.join(values[column] for column in attempt)} FROM written"
+        f" WHERE a_attempt IS NOT NULL ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest})"
+        f" SELECT id, CASE WHEN wakes THEN pg_notify('{CHANNEL}', '') END FROM written"
     )
 
 
@@ -195,6 +209,11 @@ def _plain(each: Any) -> Any:
     if isinstance(each, UUID | Decimal):
         return str(each)
     raise TypeError(f"{each!r} has no place in a row")
+
+
+def wakes(record: Record) -> bool:
+    """Whether the record, once stored, concerns other workers."""
+    return record.release or record.job.status is JobStatus.PENDING
 
 
 def _next_worker(record: Record) -> str | None:
