@@ -119,7 +119,7 @@ class Execution:
     accounts: tuple[str, ...] = attrs.field(default=(), converter=frozen_sequence)
     paid_seconds: float | None = None
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
-    logs: LogPosition = attrs.field(factory=LogPosition)
+    logs: LogPosition = LogPosition()
     cleaned: bool = False
 
 

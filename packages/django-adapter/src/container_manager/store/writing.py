@@ -129,8 +129,16 @@ class PostgresWriter:
 
 
 _CONDITION = {"given_id": "uuid", "held_epoch": "bigint", "held_by": "text", "expected": "text"}
-_ATTEMPT = {f"a_{column}": column for column in rows.ATTEMPT if column not in ("job_id", "record")}
-"""The columns of an attempt that a job's own do not hold, by their names in a statement."""
+_SHARED = {
+    "job_id": "id",
+    "attempt": "attempt",
+    "executor_type": "executor_type",
+    "host_id": "host_name",
+    "record": "latest_execution",
+}
+"""The columns of an attempt whose values stand in its job's row, by what they are called there."""
+_ATTEMPT = {f"a_{column}": column for column in rows.ATTEMPT if column not in _SHARED}
+"""The others, by their names in a statement."""
 
 _HELD = (
     "job.id = given_id AND job.epoch = held_epoch AND job.worker IS NOT DISTINCT FROM held_by"
@@ -141,7 +149,7 @@ _HELD = (
 def _condition(record: Record) -> dict[str, Any]:
     job = record.job
     expected = None if record.expect is None else record.expect.value
-    return {"given_id": job.id, "held_epoch": job.epoch, "held_by": job.worker, "expected": expected}
+    return {"given_id": str(job.id), "held_epoch": job.epoch, "held_by": job.worker, "expected": expected}
 
 
 def _given(record: Record) -> dict[str, Any]:
@@ -152,12 +160,12 @@ def _given(record: Record) -> dict[str, Any]:
     if _writes_attempt(record, {job.id}):
         attempt = rows.execution_columns(job, "")
         given.update({name: attempt[column] for name, column in _ATTEMPT.items()})
-    return given
+    return {name: each for name, each in given.items() if each is not None}
 
 
 def _recordset(types: Mapping[str, str]) -> str:
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    return f"SELECT * FROM jsonb_to_recordset(%s::jsonb) AS given({columns})"
+    return f"SELECT * FROM json_to_recordset(%s::json) AS given({columns})"
 
 
 @cache
@@ -173,7 +181,8 @@ def _write_statement() -> str:
         "wakes": "boolean",
         **{name: attempt[column] for name, column in _ATTEMPT.items()},
     }
-    values = {**{column: name for name, column in _ATTEMPT.items()}, "job_id": "id", "record": "latest_execution"}
+    sources = {**_SHARED, **{column: name for name, column in _ATTEMPT.items()}}
+    shared = ", ".join(f"job.{name}" for name in _SHARED.values())
     ended = f"job.status IN ({', '.join(repr(status) for status in _TERMINAL)})"
     kept = f"CASE WHEN given.status = 'pending' AND {ended} THEN NULL ELSE job.cancel_requested END"
     assignments = [
@@ -186,10 +195,10 @@ def _write_statement() -> str:
     return (
         f"WITH given AS MATERIALIZED ({_recordset(types)}),"
         f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD}"
-        f" RETURNING job.id, wakes, {', '.join(_ATTEMPT)}, given.latest_execution),"
+        f" RETURNING wakes, {shared}, {', '.join(_ATTEMPT)}),"
         f" attempts AS (INSERT INTO {rows.EXECUTIONS} ({', '.join(attempt)})"
-        f" SELECT {', '.join(values[column] for column in attempt)} FROM written"
-        f" WHERE a_attempt IS NOT NULL ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest})"
+        f" SELECT {', '.join(sources[column] for column in attempt)} FROM written"
+        f" WHERE a_launched IS NOT NULL ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest})"
         f" SELECT id, CASE WHEN wakes THEN pg_notify('{CHANNEL}', '') END FROM written"
     )
 
