@@ -9,7 +9,6 @@ Requests to the engine are counted by a proxy between it and the worker, from th
 clean-up; looks at the state of the host itself and the stream of events are told apart.
 """
 
-import argparse
 import statistics
 import tempfile
 import threading
@@ -19,14 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from measuring.figure import Figure, options, percentile, show
-from measuring.relay import Relay
 from support.engine import Engine, open_engine
+from support.proxy import FaultyProxy
 
-from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Job, WorkerSettings
+from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Job, Plugins, WorkerSettings
 from container_manager_core.background import BackgroundWorker
+from container_manager_core.hookspecs import hookimpl
 
 _WAIT_SECONDS = 60.0
 
@@ -38,51 +39,49 @@ def main() -> None:
     given = parser.parse_args()
     number = 10 if given.quick else given.jobs
     with open_engine() as engine:
-        bare, started, recorded = measure(engine, number)
-        tell_latency(bare, started, recorded)
+        tell_latency(*measure(engine, number))
         for width in (1, 8):
             tell_requests(engine, number, width)
 
 
-def measure(engine: Engine, number: int) -> tuple[list[float], list[float], list[float]]:
-    """Seconds: the SDK's create to started, ours from submit to started, ours from exited to finished in the store."""
-    bare, started, recorded = [], [], []
+def measure(engine: Engine, number: int) -> tuple[list[float], ...]:
+    """Seconds: the SDK's create to started, ours from submit to started, ours from exited to finished in the store.
+
+    And the SDK's from the same event of its container's end until it has the exit code and the output.
+    """
+    bare, started, recorded, noticed = [], [], [], []
     spec = ContainerSpec(image=engine.image, command=("true",))
     client = engine.client()
-    with manager_of(engine.base_url) as manager, BackgroundWorker(manager.worker()), Events(client) as events:
+    ends = Ends()
+    with (
+        manager_of(engine.base_url, ends=ends) as manager,
+        BackgroundWorker(manager.worker()),
+        Events(client) as events,
+    ):
         for count in range(number + 2):
             began = time.time()
             container = client.containers.create(engine.image, ["true"])
             container.start()
             of_sdk = events.time_of(container.id, "start") - began
             container.wait()
+            container.logs()
+            harvested = time.time()
             container.remove()
             began = time.time()
-            job = finished(manager, manager.submit(spec))
-            stored = time.time()
-            assert job.execution is not None and job.execution.execution_id is not None
-            of_ours = events.time_of(job.execution.execution_id, "start") - began
+            manager.submit(spec)
+            execution_id, stored = ends.next()
+            of_ours = events.time_of(execution_id, "start") - began
             if count >= 2:  # the first two connect
                 bare.append(of_sdk)
+                noticed.append(harvested - events.time_of(container.id, "die"))
                 started.append(of_ours)
-                recorded.append(stored - events.time_of(job.execution.execution_id, "die"))
+                recorded.append(stored - events.time_of(execution_id, "die"))
             time.sleep(0.3)  # idle again
     client.close()
-    return bare, started, recorded
+    return bare, started, recorded, noticed
 
 
-def finished(manager: ContainerManager, job: Job) -> Job:
-    """The job as soon as the store has its end; asked for every millisecond."""
-    until = time.monotonic() + _WAIT_SECONDS
-    while not job.status.is_terminal:
-        if time.monotonic() > until:
-            raise SystemExit(f"job {job.id} is still {job.status.value} after {_WAIT_SECONDS:g} s")
-        time.sleep(0.001)
-        job = manager.store.get(job.id)
-    return job
-
-
-def tell_latency(bare: list[float], started: list[float], recorded: list[float]) -> None:
+def tell_latency(bare: list[float], started: list[float], recorded: list[float], noticed: list[float]) -> None:
     """Print what each side took."""
     for percent, most in ((50, 30.0), (99, 80.0)):
         ours, other = (1000 * percentile(times, percent) for times in (started, bare))
@@ -99,6 +98,7 @@ def tell_latency(bare: list[float], started: list[float], recorded: list[float])
     show(
         Figure(
             what=f"container's exit to job finished in the store, p50 of {len(recorded)}",
+            beside=f"{1000 * statistics.median(noticed):.0f} ms until the SDK has code and output",
             value=1000 * statistics.median(recorded),
             unit="ms",
             most=60.0,
@@ -108,9 +108,7 @@ def tell_latency(bare: list[float], started: list[float], recorded: list[float])
 
 def tell_requests(engine: Engine, number: int, width: int) -> None:
     """Print how many requests a job costs, so many at a time."""
-    with Relay(engine.base_url) as relay, manager_of(relay.base_url, width) as manager:
-        manager.hosts.check()
-        relay.requests.clear()
+    with Counting(engine.base_url) as relay, manager_of(relay.base_url, width) as manager:
         manager.submit_many([ContainerSpec(image=engine.image, command=("true",)) for _ in range(number)])
         manager.worker().run(drain=True)
         requests = relay.requests
@@ -126,7 +124,7 @@ def tell_requests(engine: Engine, number: int, width: int) -> None:
 
 
 @contextmanager
-def manager_of(base_url: str, width: int = 8) -> Iterator[ContainerManager]:
+def manager_of(base_url: str, width: int = 8, ends: "Ends | None" = None) -> Iterator[ContainerManager]:
     """A manager on a SQLite store, with this engine as its only host."""
     with tempfile.TemporaryDirectory() as folder:
         host = Host(name="local", executor="docker", max_concurrent_jobs=width, config={"base_url": base_url})
@@ -135,8 +133,40 @@ def manager_of(base_url: str, width: int = 8) -> Iterator[ContainerManager]:
             worker=WorkerSettings(max_concurrent_jobs=width),
             hosts={"local": host},
         )
-        with ContainerManager(config) as manager:
+        plugins = Plugins.load(also=[("benchmark", ends)] if ends else [])
+        with ContainerManager(config, plugins=plugins) as manager:
             yield manager
+
+
+class Ends:
+    """Hears of every job that has ended, as soon as that is stored."""
+
+    def __init__(self) -> None:
+        self._heard: SimpleQueue[tuple[str, float]] = SimpleQueue()
+
+    @hookimpl
+    def container_manager_job_changed(self, job: Job) -> None:
+        if job.status.is_terminal and job.execution is not None:
+            self._heard.put((job.execution.execution_id or "", time.time()))
+
+    def next(self) -> tuple[str, float]:
+        """The execution of the next one, and when that was; waits for it."""
+        return self._heard.get(timeout=_WAIT_SECONDS)
+
+
+class Counting(FaultyProxy):
+    """A proxy on which nothing fails.
+
+    Attributes:
+        requests: how many of each kind have passed.
+    """
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target, rates={}, seed=0)
+        self.requests: Counter[str] = Counter()
+
+    def fault(self, request: str) -> None:
+        self.requests["GET /images/ID/json" if "/images/" in request else request] += 1
 
 
 class Events:
