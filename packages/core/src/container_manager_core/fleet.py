@@ -89,15 +89,23 @@ class Fleet:
         self._replaced: list[ContainerExecutor] = []
         self._states: dict[str, HostState] = {}
         self._checked_at: dict[str, float] = {}
+        self._refreshed_at = float("-inf")
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
 
-    def refresh(self) -> None:
+    def refresh(self, age_seconds: float = 0.0) -> None:
         """Take over what was configured anew.
 
         A host whose options changed gets another executor, and counts as not checked yet; the former executor is
         still used by who holds it.
+
+        Args:
+            age_seconds: do nothing when the last time was not longer ago.
         """
+        now = self._clock.monotonic()
+        if now - self._refreshed_at < age_seconds:
+            return
+        self._refreshed_at = now
         before, hosts = self.hosts, self._source()
         if hosts == before:
             return

@@ -27,6 +27,8 @@ from container_manager_core.store.protocol import Claim, JobStore, Record, Recor
 _log = get_logger()
 
 LONGEST_WAIT_SECONDS = 1.0
+IDLE_POLLS = 3
+"""Poll intervals after which a worker that finds nothing to do looks whether there are other hosts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -78,11 +80,11 @@ class Placement:
             thorough: also take jobs that no host has room for now, so that each says why it waits.
         """
         if thorough:
-            self.fleet.refresh()
-        if room > 0:
-            self.router.refresh(self.store.live_by_host())
-        else:
+            self.fleet.refresh(IDLE_POLLS * self.settings.poll_interval_seconds)
+        if thorough or room <= 0:
             self.router.hosts_changed()
+        else:
+            self.router.refresh(self.store.live_by_host())
         limit = max(0, room if thorough else min(room, self.router.free_places(self.only_hosts)))
         claimed = self.store.claim(
             Claim(
@@ -95,6 +97,10 @@ class Placement:
                 pending=limit > 0,
             )
         )
+        if thorough and claimed:
+            # Only now: most of these looks find nothing, and an idle worker is to leave the store alone.
+            self.fleet.refresh()
+            self.router.refresh(self.store.live_by_host())
         return evolve(self._sort_out(claimed), idle=limit > 0 and not claimed)
 
     def take_back(self, known: Callable[[UUID], bool]) -> TakenOn:
