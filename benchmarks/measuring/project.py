@@ -41,6 +41,7 @@ def _set_up(url: str) -> Iterator[str]:
     settings.DATABASES["default"].update(database(url))
     del connections["default"]
     call_command("migrate", verbosity=0)
+    connections.close_all()
     from container_manager.manager import become_worker, reset
 
     become_worker()
