@@ -3,20 +3,21 @@
 The SDK's side does create, start, wait, logs and remove in a pool of 8 threads. Ours submits 60 jobs to
 a SQLite store and drains it with one worker: the same calls, and every fact stored durably.
 
-    nox -s bench -- [--rounds N] [--jobs N] [--width N]
+    python benchmarks/docker_jobs.py [--quick] [--rounds N] [--jobs N] [--width N]
 
 The engine is the one that answers, or a private one.
 """
 
-import argparse
 import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from container_manager_core import Config, ContainerManager, ContainerSpec, Host, JobQuery, JobStatus, WorkerSettings
+from measuring.figure import Figure, options, ratio, show
 from support.engine import Engine, open_engine
+
+from container_manager_core import Config, ContainerManager, ContainerSpec, Host, JobQuery, JobStatus, WorkerSettings
 
 
 def bare(engine: Engine, jobs: int, width: int) -> float:
@@ -66,22 +67,27 @@ def managed(engine: Engine, jobs: int, width: int) -> float:
 
 def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = options(__doc__)
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--width", type=int, default=8)
     arguments = parser.parse_args()
+    rounds, jobs = (1, 16) if arguments.quick else (arguments.rounds, arguments.jobs)
     with open_engine() as engine:
         for measure in (bare, managed):
             measure(engine, arguments.width, arguments.width)
-        ratios = []
-        print(f"{'round':>5} {'docker SDK s':>13} {'managed s':>10} {'ratio':>6}")
-        for number in range(1, arguments.rounds + 1):
-            baseline = bare(engine, arguments.jobs, arguments.width)
-            ours = managed(engine, arguments.jobs, arguments.width)
-            ratios.append(ours / baseline)
-            print(f"{number:>5} {baseline:>13.2f} {ours:>10.2f} {ratios[-1]:>6.2f}")
-    print(f"median ratio {statistics.median(ratios):.2f} (lower is better, 1.00 is the bare SDK)")
+        baselines, ours = [], []
+        for _ in range(rounds):
+            baselines.append(bare(engine, jobs, arguments.width))
+            ours.append(managed(engine, jobs, arguments.width))
+    show(
+        Figure(
+            what=f"{jobs} containers of `true`, {arguments.width} at a time, beside the docker SDK alone",
+            ours=f"{statistics.median(ours):.2f} s",
+            beside=f"{statistics.median(baselines):.2f} s",
+            value=ratio(ours, baselines),
+            most=1.10,
+        )
+    )
 
 
 if __name__ == "__main__":
