@@ -5,13 +5,13 @@
 An idle worker of the command `process_container_jobs` (for SQLite: of the library) in this process, with one host of
 the mock executor and the default settings. PostgreSQL counts the transactions of the whole database by itself; for
 SQLite, every statement is traced. From enqueue to claim: from before `submit` until the worker has stored that it
-launches the job, which it tells through its hook.
+claims the job, which it tells through its hook.
 """
 
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,24 +20,31 @@ from typing import Any
 from measuring.figure import Figure, options, percentile, show
 from measuring.project import project
 
-from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Job, JobStatus, Plugins
+from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Job
 from container_manager_core.background import BackgroundWorker
-from container_manager_core.hookspecs import hookimpl
+from container_manager_core.store.protocol import Claim
 
 _SPEC = ContainerSpec(image="registry.example/app:1", command=("true",))
 _SETTLE_SECONDS = 3.0
 
 
-class Launches:
-    """Hears of every job whose launch is decided and stored."""
+class Claims:
+    """Hears of every claim of a store that brought a job, as soon as it is durable.
 
-    def __init__(self) -> None:
+    Args:
+        store: of the worker.
+    """
+
+    def __init__(self, store: Any) -> None:
         self._heard: SimpleQueue[float] = SimpleQueue()
+        self._claim = store.claim
+        store.claim = self._timed
 
-    @hookimpl
-    def container_manager_job_changed(self, job: Job) -> None:
-        if job.status is JobStatus.LAUNCHING:
+    def _timed(self, claim: Claim) -> Sequence[Job]:
+        taken: Sequence[Job] = self._claim(claim)
+        if taken:
             self._heard.put(time.perf_counter())
+        return taken
 
     def next(self) -> float:
         """When the next one was; waits for it."""
@@ -61,14 +68,8 @@ def on_postgres(seconds: float, jobs: int) -> None:
         import psycopg
         from container_manager.manager import get_manager
         from container_manager.models import ExecutorHost
-        from container_manager.signals import job_status_changed
 
-        launches = Launches()
-
-        def on_change(job: Job, **_: Any) -> None:
-            launches.container_manager_job_changed(job)
-
-        job_status_changed.connect(on_change)
+        claims = Claims(get_manager().store)
         ExecutorHost.objects.create(name="mock", executor_type="mock", max_concurrent_jobs=1000)
         with psycopg.connect(url, autocommit=True) as watcher, BackgroundWorker(get_manager().worker()):
             # Its own transactions, many after so many new tables, are not the worker's.
@@ -86,7 +87,7 @@ def on_postgres(seconds: float, jobs: int) -> None:
                     most=0.5,
                 )
             )
-            times = latencies(lambda: get_manager().submit(_SPEC, host="mock"), launches, jobs)
+            times = latencies(lambda: get_manager().submit(_SPEC, host="mock"), claims, jobs)
         tell("PostgreSQL through Django", times, {50: 5.0, 99: 15.0})
 
 
@@ -104,18 +105,18 @@ def on_sqlite(seconds: float, jobs: int) -> None:
     statements: list[str] = []
     trace(statements)
     with tempfile.TemporaryDirectory() as folder:
-        launches = Launches()
         config = Config(
             store=f"sqlite:///{Path(folder) / 'jobs.sqlite3'}",
             hosts={"mock": Host(name="mock", executor="mock", max_concurrent_jobs=1000)},
         )
-        with ContainerManager(config, plugins=Plugins.load(also=[("benchmark", launches)])) as manager:
+        with ContainerManager(config) as manager:
+            claims = Claims(manager.store)
             with BackgroundWorker(manager.worker()):
                 time.sleep(_SETTLE_SECONDS)
                 statements.clear()
                 time.sleep(seconds)
                 seen = list(statements)
-                times = latencies(lambda: manager.submit(_SPEC, host="mock"), launches, jobs)
+                times = latencies(lambda: manager.submit(_SPEC, host="mock"), claims, jobs)
     glances = sum("data_version" in each for each in seen)
     queries = [each for each in seen if not each.startswith(("PRAGMA", "BEGIN", "COMMIT"))]
     show(
@@ -141,13 +142,13 @@ def trace(statements: list[str]) -> None:
     sqlite3.connect = partial(sqlite3.connect, factory=Traced)  # type: ignore[assignment]
 
 
-def latencies(submit: Callable[[], Any], launches: Launches, jobs: int) -> list[float]:
+def latencies(submit: Callable[[], Any], claims: Claims, jobs: int) -> list[float]:
     """Seconds from before each submission to its stored claim."""
     times = []
     for _ in range(jobs + 3):
         began = time.perf_counter()
         submit()
-        times.append(launches.next() - began)
+        times.append(claims.next() - began)
         time.sleep(0.15)  # until the mock job is over and the worker idle again
     return times[3:]
 

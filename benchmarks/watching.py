@@ -22,7 +22,7 @@ from typing import Any
 
 from measuring.figure import Figure, options, show
 
-from container_manager_core import Config, ContainerManager, ContainerSpec, Host, WorkerSettings
+from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Submission, WorkerSettings
 from container_manager_core.background import BackgroundWorker
 from container_manager_core.executors.mock import MockPlatform, Outcome
 from container_manager_core.executors.mock.faults import Call, Fault
@@ -66,7 +66,7 @@ def watched(jobs: int, seconds: float) -> dict[str, float]:
             hosts={"mock": host},
         )
         with ContainerManager(config) as manager, BackgroundWorker(manager.worker()):
-            manager.submit_many([_SPEC] * jobs)
+            manager.submit_many([Submission(spec=_SPEC, host="mock")] * jobs)
             until = time.monotonic() + 120
             while manager.store.live_by_host().get("mock", 0) < jobs or calls.of["launch_job"] < jobs:
                 if time.monotonic() > until:
@@ -78,10 +78,10 @@ def watched(jobs: int, seconds: float) -> dict[str, float]:
             time.sleep(seconds)
             share = (cpu_seconds() - used) / (time.monotonic() - began)
             counted = calls.of
-            threads = threading.active_count()
+            threads, mib = threading.active_count(), resident_mib()
     return {
         "threads": threads,
-        "mib": resident_mib(),
+        "mib": mib,
         "cpu": 100 * share,
         "asked": counted["check_statuses"] + counted["check_status"],
         "usage": counted["get_usage"],

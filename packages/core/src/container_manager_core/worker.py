@@ -27,6 +27,7 @@ _log = get_logger()
 STORE_GLANCE_SECONDS = 0.02
 STORE_PAUSE_SECONDS = 1.0
 REFRESH_SECONDS = 0.2
+SCAN_SECONDS = 1.0
 DETACH_SECONDS = 3.0
 
 
@@ -78,6 +79,9 @@ class Worker:
         self._consult_at = 0.0
         self._store_back_at = 0.0
         self._refresh_at = 0.0
+        self._stirred = True
+        self._restless = False
+        self._scan_at = 0.0
         self._idle = False
         self._unsure = False
 
@@ -91,6 +95,7 @@ class Worker:
         finishes = once or drain
         _log.info("worker.started", worker=self.id, max_concurrent_jobs=self._settings.max_concurrent_jobs)
         self._operations.lease.start()
+        unheard = self._store.on_change(lambda: self._wake.put(None))
         try:
             while not self._stopping or (finishes and self._hand):
                 self.step()
@@ -98,6 +103,7 @@ class Worker:
                     break
                 self._rest(self._pause())
         finally:
+            unheard()
             self._detach()
 
     def stop(self) -> None:
@@ -119,6 +125,7 @@ class Worker:
         """One pass: take in what happened, take on jobs, start what is due. Blocks on the store alone."""
         while self._inbox:
             self._inbox.popleft()()
+            self._stirred = True
         try:
             self._consult_store()
         except StoreUnavailable as error:
@@ -128,6 +135,7 @@ class Worker:
         self._watch.pass_by(self._consult_soon)
         for held in self._hand.overdue():
             held.note_deadline(self._clock.now())
+            self._stirred = True
         self._start_steps()
 
     @property
@@ -157,6 +165,7 @@ class Worker:
         if not (changed or due):
             return
         self._operations.lease.renew_if_due()
+        self._stirred = True
         self._heed_signals()
         if due:
             self._consult_at = now + self._settings.poll_interval_seconds
@@ -208,7 +217,11 @@ class Worker:
             self._listeners.listen(held.host, self.on_event)
 
     def _start_steps(self) -> None:
+        """Start what is due. Where nothing has happened, and no job waits for a time, nothing can be due."""
         now = self._clock.monotonic()
+        if not (self._stirred or self._restless or now >= self._scan_at):
+            return
+        self._stirred, self._scan_at = False, now + SCAN_SECONDS
         refreshes = now >= self._refresh_at
         if refreshes:
             self._refresh_at = now + REFRESH_SECONDS
@@ -220,6 +233,7 @@ class Worker:
             elif step is not Step.REFRESH or refreshes:
                 held.busy = True
                 self._lanes.submit(held.host, step.lane, partial(self._perform, held, step))
+        self._restless = any(held.watched or held.not_before > now for held in self._hand)
 
     def _perform(self, held: Held, step: Step) -> None:
         """Run one step; in a lane's thread."""

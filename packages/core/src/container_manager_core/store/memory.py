@@ -3,7 +3,7 @@
 import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
@@ -227,6 +227,10 @@ class MemoryStore:
     def changed(self, since: object | None) -> tuple[object, bool]:
         token = self._changes
         return token, token != since
+
+    def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
+        """See the protocol. Nothing is told: a look is cheap."""
+        return lambda: None
 
     def delete_finished(self, before: datetime) -> int:
         with self._lock:

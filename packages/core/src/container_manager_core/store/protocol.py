@@ -1,6 +1,6 @@
 """What every store of jobs does. Two are in the core, the Django adapter brings one more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -286,6 +286,16 @@ class JobStore(Protocol):
         """A token for the present state, and whether anything may have changed since the one given.
 
         Cheap enough to be called fifty times a second.
+        """
+        ...
+
+    def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Have it called, from any thread and soon after something may have changed, where the store is told of that.
+
+        Not every store is: who waits looks at `changed` all the same.
+
+        Returns:
+            What ends it.
         """
         ...
 

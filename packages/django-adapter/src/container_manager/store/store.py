@@ -1,7 +1,7 @@
 """The store of jobs on the project's database."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property, partial
@@ -273,6 +273,10 @@ class OrmStore:
     def changed(self, since: object | None) -> tuple[object, bool]:
         token = self._wakeup.token()
         return token, since is None or token != since
+
+    def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
+        """See the protocol. PostgreSQL tells at once."""
+        return self._wakeup.tell(call)
 
     def wake(self) -> None:
         """Tell workers that the models have stored something; once it is committed."""

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.db import DatabaseError, connections
@@ -17,6 +18,9 @@ class NoWakeup:
 
     def token(self) -> object:
         return int(time.monotonic())
+
+    def tell(self, call: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
 
     def close(self) -> None:
         pass
@@ -43,6 +47,9 @@ class SqliteWakeup:
             except sqlite3.OperationalError:
                 return time.monotonic()
 
+    def tell(self, call: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:
@@ -60,6 +67,7 @@ class PostgresWakeup:
     def __init__(self, alias: str) -> None:
         self._alias = alias
         self._count = 0
+        self._told: list[Callable[[], None]] = []
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -70,6 +78,17 @@ class PostgresWakeup:
                 self._thread = threading.Thread(target=self._listen, name="container-manager listen", daemon=True)
                 self._thread.start()
         return self._count
+
+    def tell(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Have it called, in the listening thread, with every change that is heard of; returns what ends it."""
+        self._told.append(call)
+        self.token()
+        return lambda: self._told.remove(call)
+
+    def _heard(self) -> None:
+        self._count += 1
+        for call in tuple(self._told):
+            call()
 
     def close(self) -> None:
         self._stopped.set()
@@ -82,7 +101,7 @@ class PostgresWakeup:
             try:
                 self._hear(connection)
             except DatabaseError:
-                self._count += 1
+                self._heard()
                 self._stopped.wait(_RECONNECT_SECONDS)
             finally:
                 connection.close()
@@ -90,11 +109,11 @@ class PostgresWakeup:
     def _hear(self, connection: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
-        self._count += 1  # what came before is not known
+        self._heard()  # what came before is not known
         with connection.wrap_database_errors:
             while not self._stopped.is_set():
                 for _ in connection.connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
-                    self._count += 1
+                    self._heard()
 
 
 Wakeup = NoWakeup | SqliteWakeup | PostgresWakeup

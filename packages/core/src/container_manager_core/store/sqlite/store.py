@@ -1,7 +1,7 @@
 """Jobs in a SQLite file: durable, and shared by the threads and processes of one machine."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -221,6 +221,10 @@ class SqliteStore:
     def changed(self, since: object | None) -> tuple[object, bool]:
         token = self._database.version()
         return token, token != since
+
+    def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
+        """See the protocol. Nobody tells of what other processes write."""
+        return lambda: None
 
     def delete_finished(self, before: datetime) -> int:
         deleted, last = 0, 0
