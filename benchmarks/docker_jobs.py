@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from measuring.figure import Figure, options, ratio, show
-from support.engine import Engine, open_engine
 
 from container_manager_core import Config, ContainerManager, ContainerSpec, Host, JobQuery, JobStatus, WorkerSettings
+from support.engine import Engine, open_engine
 
 
 def bare(engine: Engine, jobs: int, width: int) -> float:

@@ -76,6 +76,7 @@ def on_postgres(finished_jobs: int, ready_jobs: int) -> None:
     """PostgreSQL through Django."""
     with project("postgresql") as url:
         import psycopg
+
         from container_manager.manager import get_manager
         from container_manager.store.rows import EXECUTIONS, JOBS
 

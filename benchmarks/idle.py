@@ -66,6 +66,7 @@ def on_postgres(seconds: float, jobs: int) -> None:
     """PostgreSQL through Django, in its default configuration."""
     with project("postgresql") as url:
         import psycopg
+
         from container_manager.manager import get_manager
         from container_manager.models import ExecutorHost
 

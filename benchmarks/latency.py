@@ -22,12 +22,12 @@ from queue import SimpleQueue
 from typing import Any
 
 from measuring.figure import Figure, options, percentile, show
-from support.engine import Engine, open_engine
-from support.proxy import FaultyProxy
 
 from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Job, Plugins, WorkerSettings
 from container_manager_core.background import BackgroundWorker
 from container_manager_core.hookspecs import hookimpl
+from support.engine import Engine, open_engine
+from support.proxy import FaultyProxy
 
 _WAIT_SECONDS = 60.0
 

@@ -37,7 +37,10 @@ _MOST_GROWTH = 1.5
 
 def text(size: int, number: int) -> bytes:
     """So many bytes of lines that differ."""
-    lines = (b"2030-01-01T12:00:00Z worker %d: step %d of the job is done, next %d\n" % (number, n, n * 7919) for n in range(size))
+    lines = (
+        b"2030-01-01T12:00:00Z worker %d: step %d of the job is done, next %d\n" % (number, n, n * 7919)
+        for n in range(size)
+    )
     found = bytearray()
     while len(found) < size:
         found += next(lines)
@@ -56,6 +59,7 @@ def main() -> None:
         store.close()
     with project("postgresql") as url:
         import psycopg
+
         from container_manager.manager import get_manager
         from container_manager.store.rows import CHUNKS
 

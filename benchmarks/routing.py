@@ -1,6 +1,6 @@
 """How long a routing decision takes, beside a naive scan of hosts and rules that decides alike.
 
-    python benchmarks/routing.py [--quick]
+python benchmarks/routing.py [--quick]
 """
 
 import sys
@@ -11,7 +11,6 @@ from itertools import cycle
 from uuid import UUID
 
 import attrs
-
 from measuring.figure import Figure, options, show
 
 from container_manager_core import ContainerSpec, Host, Job, Plugins, Resources

@@ -1,6 +1,6 @@
 """How long starting takes: importing the core, and the command `executors`, beside a bare interpreter.
 
-    python benchmarks/startup.py [--quick]
+python benchmarks/startup.py [--quick]
 """
 
 import statistics

@@ -26,9 +26,10 @@ def main() -> None:
     given = parser.parse_args()
     jobs = 50 if given.quick else given.jobs
     with project("postgresql"):
+        from django.db.backends.signals import connection_created
+
         from container_manager.manager import become_worker, get_manager
         from container_manager.models import ExecutorHost
-        from django.db.backends.signals import connection_created
 
         seen: Counter[str] = Counter()
 
@@ -49,11 +50,7 @@ def main() -> None:
             get_manager().worker(max_jobs=width).run(drain=True)
             how = "one job at a time" if width == 1 else f"{width} jobs at once"
             total = sum(seen.values())
-            show(
-                Figure(
-                    what=f"database statements a job through Django, {how}", value=total / jobs, most=most
-                )
-            )
+            show(Figure(what=f"database statements a job through Django, {how}", value=total / jobs, most=most))
             if given.each:
                 for statement, count in seen.most_common(20):
                     print(f"{count / jobs:8.2f} {statement[:150]}")

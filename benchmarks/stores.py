@@ -117,6 +117,7 @@ def on_postgres() -> Iterator[tuple[JobStore, Sequence[Raw]]]:
     """The store on PostgreSQL through Django, and the raw programs on tables beside its own."""
     with project("postgresql") as url:
         import psycopg
+
         from container_manager.manager import get_manager
         from container_manager.store import rows
 

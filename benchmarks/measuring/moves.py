@@ -45,13 +45,13 @@ def launched(job: Job) -> Job:
 def finished(job: Job) -> Job:
     """The job, completed and with nothing left to do."""
     now = _CLOCK.now()
-    return lifecycle.finished(
-        launched(job), JobStatus.COMPLETED, now, exit_code=0, finished_at=now, cleaned=True
-    )
+    return lifecycle.finished(launched(job), JobStatus.COMPLETED, now, exit_code=0, finished_at=now, cleaned=True)
 
 
 def stored_alike(one: Sequence[object], other: Sequence[object], where: str) -> None:
     """Make sure that both sides have left the same columns filled."""
-    differing = [number for number, pair in enumerate(zip(one, other, strict=True)) if (pair[0] is None) != (pair[1] is None)]
+    differing = [
+        number for number, pair in enumerate(zip(one, other, strict=True)) if (pair[0] is None) != (pair[1] is None)
+    ]
     if differing:
         raise SystemExit(f"{where}: the raw program does not store what ours does, columns {differing}")

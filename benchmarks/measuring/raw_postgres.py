@@ -33,9 +33,7 @@ class SameTables:
 
     def add(self, ids: list[UUID]) -> None:
         """Copy these waiting jobs of ours."""
-        self._connection.execute(
-            f"INSERT INTO raw_{self._jobs} SELECT * FROM {self._jobs} WHERE id = ANY(%s)", (ids,)
-        )
+        self._connection.execute(f"INSERT INTO raw_{self._jobs} SELECT * FROM {self._jobs} WHERE id = ANY(%s)", (ids,))
 
     def work_off(self, batch: int, texts: tuple[str, str]) -> int:
         """Claim and finish until nothing waits; how many there were.

@@ -10,7 +10,6 @@ from container_manager.store.accounts import Accounts
 from container_manager.store.output import Output
 from container_manager.store.places import Places
 from container_manager.store.writing import writer_of
-from container_manager_core.job import JobStatus
 from container_manager_core.store.protocol import Record, RecordOutcome
 
 

@@ -69,8 +69,7 @@ class Claims:
     def _make_due(self) -> None:
         """Let the ready ones be found by their order alone, however many wait for a time to come."""
         found = self._fetch(
-            f"SELECT id FROM {JOBS} WHERE {not_due(self._now)}"
-            f" ORDER BY due_at LIMIT {_DUE_AT_ONCE}{self._skips}",
+            f"SELECT id FROM {JOBS} WHERE {not_due(self._now)} ORDER BY due_at LIMIT {_DUE_AT_ONCE}{self._skips}",
             [],
         )
         for start in range(0, len(found), 500):
