@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,9 @@ def measure(
     given = [text(_PIECE, number) for number in range(pieces)]
     ours, other = [], []
     for number in range(rounds + 1):
-        job = running(store)
-        times = []
-        for action in (lambda: append(store, job, given), lambda: raw(number, given)):
-            began = time.perf_counter()
-            action()
-            times.append(time.perf_counter() - began)
-        if number:
+        sides = (partial(append, store, running(store), given), partial(raw, number, given))
+        times = [seconds_of(side) for side in sides]
+        if number:  # the first round warms up
             ours.append(times[0])
             other.append(times[1])
     megabytes = pieces * _PIECE / 1e6
@@ -108,6 +105,13 @@ def measure(
             most=_MOST_GROWTH,
         )
     )
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    """How long it takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
 
 
 def running(store: JobStore) -> Job:

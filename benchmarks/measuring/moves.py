@@ -1,6 +1,5 @@
 """Jobs to be moved, and the moves: what a worker does with a store from the claim to the end, without a platform."""
 
-from collections.abc import Sequence
 from uuid import uuid4
 
 from container_manager_core import ContainerSpec, Host, Job, JobStatus, lifecycle
@@ -46,12 +45,3 @@ def finished(job: Job) -> Job:
     """The job, completed and with nothing left to do."""
     now = _CLOCK.now()
     return lifecycle.finished(launched(job), JobStatus.COMPLETED, now, exit_code=0, finished_at=now, cleaned=True)
-
-
-def stored_alike(one: Sequence[object], other: Sequence[object], where: str) -> None:
-    """Make sure that both sides have left the same columns filled."""
-    differing = [
-        number for number, pair in enumerate(zip(one, other, strict=True)) if (pair[0] is None) != (pair[1] is None)
-    ]
-    if differing:
-        raise SystemExit(f"{where}: the raw program does not store what ours does, columns {differing}")

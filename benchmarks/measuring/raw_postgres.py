@@ -55,7 +55,8 @@ class SameTables:
             " facts = %(facts)s, latest_execution = %(execution)s, attention = false, worker = NULL"
             " WHERE id = ANY(%(ids)s) AND worker = %(worker)s AND status = 'pending' RETURNING id)"
             f" INSERT INTO raw_{self._executions} (job_id, attempt, executor_type, host_id, container_id, status,"
-            " exit_code, failure_kind, failure_message, failure_hint, started_at, finished_at, launched, amount, record)"
+            " exit_code, failure_kind, failure_message, failure_hint, started_at, finished_at, launched, amount,"
+            " record)"
             " SELECT id, 1, %(executor)s, %(host)s, %(container)s, 'completed', 0, '', '', '', %(now)s, %(now)s,"
             " %(launched)s, 0, %(execution)s FROM written"
         )
@@ -99,10 +100,10 @@ class LeanTable:
     def add(self, ids: list[UUID]) -> None:
         """Add waiting jobs."""
         now = datetime.now(UTC)
-        with self._connection.cursor() as cursor:
-            with cursor.copy("COPY lean (id, status, priority, created_at, spec) FROM STDIN") as copy:
-                for job_id in ids:
-                    copy.write_row((job_id, "pending", 50, now, "{}"))
+        into = "COPY lean (id, status, priority, created_at, spec) FROM STDIN"
+        with self._connection.cursor() as cursor, cursor.copy(into) as copy:
+            for job_id in ids:
+                copy.write_row((job_id, "pending", 50, now, "{}"))
 
     def work_off(self, batch: int, texts: tuple[str, str]) -> int:
         """Claim and finish until nothing waits; how many there were."""
