@@ -51,6 +51,7 @@ def on_sqlite(finished_jobs: int, ready_jobs: int) -> None:
 
         def fill() -> None:
             with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA cache_size = -524288")
                 for status, number in (("completed", finished_jobs), ("pending", ready_jobs)):
                     fill_sqlite(connection, status, number)
             connection.close()
