@@ -12,8 +12,10 @@ T = TypeVar("T")
 
 def evolve(value: T, **changes: Any) -> T:
     """As `attrs.evolve`, for classes whose every field is an argument, without looking each field up anew."""
-    names, values_of = _fields(type(value))
-    return type(value)(**dict(zip(names, values_of(value), strict=True), **changes))
+    cls: Any = type(value)
+    names, values_of = _fields(cls)
+    copy: T = cls(**dict(zip(names, values_of(value), strict=True), **changes))
+    return copy
 
 
 @cache
