@@ -77,7 +77,7 @@ def on_postgres(seconds: float, jobs: int) -> None:
             watcher.execute("ALTER SYSTEM SET autovacuum = off")
             watcher.execute("SELECT pg_reload_conf()")
             time.sleep(_SETTLE_SECONDS)
-            before, mine = transactions(watcher), 1
+            before, mine = transactions(watcher), 2
             time.sleep(seconds)
             idle = (transactions(watcher) - before - mine) / seconds
             show(
