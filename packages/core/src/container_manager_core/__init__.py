@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from container_manager_core.acceptance import Submission
     from container_manager_core.attachments import Mount, MountKind, Port
     from container_manager_core.config import Config, WorkerSettings
+    from container_manager_core.costs.balance import BudgetBalance
     from container_manager_core.costs.budget import Budget, Period
     from container_manager_core.costs.sums import CostQuery, CostSum
     from container_manager_core.errors import (
@@ -58,6 +59,7 @@ _HOMES = {
         "Config",
         "WorkerSettings",
     ),
+    "costs.balance": ("BudgetBalance",),
     "costs.budget": (
         "Budget",
         "Period",
@@ -123,6 +125,7 @@ _HOMES = {
 
 __all__ = [
     "Budget",
+    "BudgetBalance",
     "CapacityError",
     "Config",
     "ConfigurationError",

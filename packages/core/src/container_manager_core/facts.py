@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from container_manager_core.amounts import amount_text
+from container_manager_core.costs.balance import BudgetBalance
 from container_manager_core.executor import ExecutorType, Health
 from container_manager_core.failure import Failure
 from container_manager_core.host import Host
@@ -136,6 +137,20 @@ def host_facts(host: Host, live: int | None = None, health: Health | None = None
             "hint": health.hint,
         }
     return facts
+
+
+def budget_facts(balance: BudgetBalance) -> Facts:
+    """What stands on a budget."""
+    return {
+        "period": balance.budget.period.value,
+        "scope": dict(balance.scope),
+        "cap": _amount(balance.budget.cap),
+        "warn_at": balance.budget.warn_at,
+        "spent": _amount(balance.spent),
+        "reserved": _amount(balance.reserved),
+        "left": _amount(balance.left),
+        "renews_at": time_text(balance.renews_at),
+    }
 
 
 def executor_facts(executor_type: ExecutorType) -> Facts:

@@ -30,6 +30,7 @@ from container_manager_core.store import open_store
 from container_manager_core.store.protocol import JobQuery, JobStore
 
 if TYPE_CHECKING:
+    from container_manager_core.costs.balance import BudgetBalance
     from container_manager_core.reconciler import Finding, FindingKind
     from container_manager_core.worker import Worker
 
@@ -372,6 +373,12 @@ class ContainerManager:
     def costs(self, query: CostQuery | None = None) -> Sequence[CostSum]:
         """Sums of what ended attempts have cost; one over all without a query."""
         return self.store.costs(query or CostQuery())
+
+    def budgets(self) -> "Sequence[BudgetBalance]":
+        """What stands on each configured budget now: spent, held back and left."""
+        from container_manager_core.costs.balance import balances_of
+
+        return balances_of(self.config.budgets, self.store, self.clock.now())
 
     def check_host(self, name: str) -> Health:
         """Ask a host how it is. Never raises for a host that does not answer.

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "restart": ("control", "restart"),
     "move": ("control", "move"),
     "costs": ("spending", "costs"),
+    "budgets": ("spending", "budgets"),
     "keys": ("keys", "keys"),
     "explain": ("routing", "explain"),
     "route": ("routing", "route"),

@@ -1,4 +1,4 @@
-"""``costs``."""
+"""``costs`` and ``budgets``."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +50,22 @@ def costs(
     from container_manager_core.cli import tables
 
     tables.print_costs(query.by, found)
+
+
+def budgets(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show what stands on each budget: what is spent and held back in its present period, and what is left.
+
+    Budgets are in the configuration. Periods are UTC.
+    """
+    from container_manager_core.cli import tables
+    from container_manager_core.facts import budget_facts
+
+    with open_manager(context) as manager:
+        found = manager.budgets()
+    if as_json:
+        print_json([budget_facts(balance) for balance in found])
+    else:
+        tables.print_budgets(found)
 
 
 def _query(by: list[str], month: str | None, since: str | None, until: str | None) -> "CostQuery":

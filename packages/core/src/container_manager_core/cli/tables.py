@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from container_manager_core.amounts import amount_text
+from container_manager_core.costs.balance import BudgetBalance
 from container_manager_core.costs.sums import CostSum
 from container_manager_core.facts import Facts
 from container_manager_core.job import Execution, Job, JobStatus, Usage
@@ -26,6 +27,7 @@ _LOOKS = {
 """A sign and a colour for each status; the word stands beside them always."""
 
 _JOB_TITLES = ("ID", "STATUS", "EXIT", "AGE", "HOST", "IMAGE", "NAME OR COMMAND")
+_BUDGET_TITLES = ("PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "BEGINS ANEW", "FOR")
 _ATTEMPT_TITLES = ("#", "STATUS", "EXIT", "HOST", "STARTED", "TOOK", "WHY")
 
 
@@ -72,6 +74,26 @@ def print_costs(by: Sequence[str], sums: Sequence[CostSum]) -> None:
     rows.append([*total, _money(sum(each.cost for each in sums))])
     console = _console()
     console.print(_table(console, titles, rows))
+
+
+def print_budgets(balances: Sequence[BudgetBalance]) -> None:
+    """Print a table of what stands on budgets."""
+    if not balances:
+        print("no budgets; add [[budgets]] tables to container-manager.toml")
+        return
+    console = _console()
+    console.print(_table(console, _BUDGET_TITLES, [_budget_cells(balance) for balance in balances]))
+
+
+def _budget_cells(balance: BudgetBalance) -> list[Text]:
+    budget = balance.budget
+    amounts = [_money(amount) for amount in (budget.cap, balance.spent, balance.reserved, balance.left)]
+    if not balance.left:
+        amounts[-1].stylize("red")
+    elif balance.spent + balance.reserved >= budget.cap * Decimal(str(budget.warn_at)):
+        amounts[-1].stylize("yellow")
+    renews_at = _time(balance.renews_at).removesuffix(" 00:00:00Z") or "never"
+    return [Text(budget.period.value), *amounts, Text(renews_at), Text(balance.whom)]
 
 
 def _money(amount: Decimal | int) -> Text:

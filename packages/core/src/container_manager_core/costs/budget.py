@@ -1,7 +1,9 @@
 """Budgets: how much may be spent, on what, in which time."""
 
 import json
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -15,6 +17,8 @@ from container_manager_core.job import Job
 from container_manager_core.validation import require_given, require_member, require_number, require_text
 
 EACH = "*"
+_LABEL = "label:"
+_JSON_TEXT = r'null|"(?:[^"\\]|\\.)*"'
 
 
 class Period(StrEnum):
@@ -28,6 +32,15 @@ class Period(StrEnum):
         """The name of the period that a moment belongs to."""
         formats = {Period.DAY: "%Y-%m-%d", Period.MONTH: "%Y-%m"}
         return now.astimezone(UTC).strftime(formats[self]) if self in formats else self.value
+
+    def end(self, now: datetime) -> datetime | None:
+        """When the period that a moment belongs to is over, in UTC; None for never."""
+        if self is Period.TOTAL:
+            return None
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        if self is Period.DAY:
+            return midnight + timedelta(days=1)
+        return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def _cap(value: Any) -> Decimal:
@@ -74,19 +87,49 @@ class Budget:
         time = "in total" if self.period is Period.TOTAL else f"a {self.period.value}"
         return f"the budget of {amount_text(self.cap)} {time} for {' and '.join(scope) or 'everything'}"
 
+    @property
+    def scope(self) -> Mapping[str, str]:
+        """Whom it is for: values, or ``*``, of ``host``, ``label:NAME`` and ``user``, as far as it names them."""
+        label, _, value = (self.label or "").partition("=")
+        given = {"host": self.host, f"{_LABEL}{label}": value or None, "user": self.user}
+        return {name: wanted for name, wanted in given.items() if wanted is not None}
+
     def account(self, job: Job, host: Host, now: datetime) -> str | None:
         """The account that a run of the job on the host is charged to; None when the budget does not concern it."""
-        label, _, value = (self.label or "").partition("=")
-        scopes = (
-            ("host", self.host, host.name),
-            (f"label:{label}", value or None, job.spec.labels.get(label)),
-            ("user", self.user, job.created_by),
-        )
+        known = {"host": host.name, "user": job.created_by}
         words = [self.period.key(now)]
-        for name, wanted, found in scopes:
-            if wanted is None:
-                continue
+        for name, wanted in self.scope.items():
+            found = known[name] if name in known else job.spec.labels.get(name.removeprefix(_LABEL))
             if wanted not in (EACH, found):
                 return None
-            words.append(f"{name}={json.dumps(found)}")
+            words.append(_word(name, found))
         return " ".join(words)
+
+    def accounts_begin(self, now: datetime) -> str:
+        """What the names of its accounts have in common; the whole name where no ``*`` gives it several."""
+        words = [self.period.key(now)]
+        for name, wanted in self.scope.items():
+            if wanted == EACH:
+                return f"{' '.join(words)} {name}="
+            words.append(_word(name, wanted))
+        return " ".join(words)
+
+    def share(self, account: str, now: datetime) -> Mapping[str, str | None] | None:
+        """Whose an account of the present period is: `scope` with the values in place of each ``*``.
+
+        Returns:
+            None for an account of another budget or another period. A value is None for jobs without that label or
+            user.
+        """
+        values = [
+            f"({_JSON_TEXT if wanted == EACH else re.escape(json.dumps(wanted))})" for wanted in self.scope.values()
+        ]
+        words = [f" {re.escape(name)}={value}" for name, value in zip(self.scope, values, strict=True)]
+        found = re.fullmatch(re.escape(self.period.key(now)) + "".join(words), account)
+        if found is None:
+            return None
+        return dict(zip(self.scope, map(json.loads, found.groups()), strict=True))
+
+
+def _word(name: str, value: str | None) -> str:
+    return f"{name}={json.dumps(value)}"

@@ -198,6 +198,10 @@ class MemoryStore:
         with self._lock:
             return {account: self._balances.get(account, Decimal(0)) for account in accounts}
 
+    def accounts(self, beginning: str) -> Mapping[str, Decimal]:
+        with self._lock:
+            return {name: self._balances[name] for name in sorted(self._balances) if name.startswith(beginning)}
+
     def costs(self, query: CostQuery) -> Sequence[CostSum]:
         with self._lock:
             entries = self._entries.values()

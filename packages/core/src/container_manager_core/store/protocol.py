@@ -258,6 +258,10 @@ class JobStore(Protocol):
         """What each of these accounts holds, in whole millionths; 0 for one that nothing was charged to."""
         ...
 
+    def accounts(self, beginning: str) -> Mapping[str, Decimal]:
+        """What the accounts hold whose names begin with this text, in the order of their names."""
+        ...
+
     def costs(self, query: CostQuery) -> Sequence[CostSum]:
         """Sums of what the ended attempts of stored jobs have cost, in the order of their keys.
 

@@ -1,5 +1,6 @@
 """Money in the database: the accounts of budgets, and what ended attempts have cost."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -77,6 +78,15 @@ def balances(cursor: Any, accounts: Sequence[str], lock: str = "") -> dict[str, 
         )
         found.update({account: from_millionths(int(amount)) for account, amount in cursor.fetchall()})
     return found
+
+
+def accounts(cursor: Any, beginning: str) -> dict[str, Decimal]:
+    """What the accounts hold whose names begin so."""
+    # Databases differ in what LIKE takes for the same letter: it only narrows the search.
+    pattern = re.sub(r"[!%_]", r"!\g<0>", beginning) + "%"
+    cursor.execute(f"SELECT account, amount FROM {ACCOUNTS} WHERE account LIKE %s ESCAPE '!'", [pattern])
+    named = sorted((name, from_millionths(int(amount))) for name, amount in cursor.fetchall())
+    return {name: amount for name, amount in named if name.startswith(beginning)}
 
 
 def sums(vendor: str, cursor: Any, query: CostQuery) -> Sequence[CostSum]:

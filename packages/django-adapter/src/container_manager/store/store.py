@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from container_manager.conversion.times import as_stored
 from container_manager.store import rows
-from container_manager.store.accounts import balances, sums
+from container_manager.store.accounts import accounts, balances, sums
 from container_manager.store.adding import add, added_rows
 from container_manager.store.batch import Batch, is_one_statement
 from container_manager.store.claims import Claims
@@ -237,6 +237,9 @@ class OrmStore:
 
     def balances(self, accounts: Sequence[str]) -> Mapping[str, Decimal]:
         return self.database.run(lambda cursor: balances(cursor, accounts))
+
+    def accounts(self, beginning: str) -> Mapping[str, Decimal]:
+        return self.database.run(lambda cursor: accounts(cursor, beginning))
 
     def costs(self, query: CostQuery) -> Sequence[CostSum]:
         return self.database.run(lambda cursor: sums(self.database.vendor, cursor, query))

@@ -1,6 +1,7 @@
 """Money in a SQLite store: the accounts of budgets, and what ended attempts have cost."""
 
 import sqlite3
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -66,6 +67,15 @@ def balances(connection: sqlite3.Connection, accounts: Sequence[str]) -> dict[st
         for account, amount in connection.execute(query, some):
             found[rows.text_of(account)] = from_millionths(amount)
     return found
+
+
+def accounts(connection: sqlite3.Connection, beginning: str) -> dict[str, Decimal]:
+    """What the accounts hold whose names begin so."""
+    # Names that are no Unicode are stored as bytes, and SQLite puts these behind all text.
+    query = "SELECT account, amount FROM accounts WHERE account >= ? AND account < ? OR account >= x''"
+    found = connection.execute(query, (rows.text(beginning), rows.text(beginning + chr(sys.maxunicode))))
+    named = sorted((rows.text_of(stored), amount) for stored, amount in found)
+    return {name: from_millionths(amount) for name, amount in named if name.startswith(beginning)}
 
 
 def keep_cost(connection: sqlite3.Connection, number: int, job: Job) -> None:

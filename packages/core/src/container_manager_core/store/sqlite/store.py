@@ -189,6 +189,9 @@ class SqliteStore:
     def balances(self, accounts: Sequence[str]) -> Mapping[str, Decimal]:
         return self._database.read(lambda connection: money.balances(connection, accounts))
 
+    def accounts(self, beginning: str) -> Mapping[str, Decimal]:
+        return self._database.read(lambda connection: money.accounts(connection, beginning))
+
     def costs(self, query: CostQuery) -> Sequence[CostSum]:
         return self._database.read(lambda connection: money.sums(connection, query))
 

@@ -55,6 +55,26 @@ class MoneyCases(StoreKit):
         }
         assert dict(store.balances([])) == {}
 
+    def test_accounts_are_found_by_the_beginning_of_their_names(
+        self, store: JobStore, other_store: JobStore, clock: VirtualClock
+    ) -> None:
+        """To the letter, whatever the database takes for a pattern; also those that hold nothing any more."""
+        self.add(store, clock, 1)
+        (job,) = self.take(store)
+        names = ("a%_!?*[x]b", "a%_!?*[x]", "A%_!?*[x]c", "a%_!?*[x", "axxxxxx", "ü", "üb")
+        charges = [(name, str(number), None) for number, name in enumerate(names, start=1)]
+        empty = [("a%_!?*[x] gone", "5", None), ("a%_!?*[x] gone", "-5", None)]
+        assert list(store.record_many([self.charged(job, clock.now(), *charges, *empty)])) == [STORED]
+        found = other_store.accounts("a%_!?*[x]")
+        assert list(found.items()) == [
+            ("a%_!?*[x]", Decimal(2)),
+            ("a%_!?*[x] gone", Decimal(0)),
+            ("a%_!?*[x]b", Decimal(1)),
+        ]
+        assert list(store.accounts("ü")) == ["ü", "üb"]
+        assert len(store.accounts("")) == len(names) + 1
+        assert dict(store.accounts("nothing")) == {}
+
     def test_a_cap_refuses_the_whole_record(self, store: JobStore, clock: VirtualClock) -> None:
         """Nothing of it is written: neither the job nor the charges to other accounts."""
         self.add(store, clock, 2)
