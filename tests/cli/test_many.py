@@ -1,6 +1,7 @@
-"""`submit --count` and `--file`, `cancel`, `restart` and `move` of all jobs that match, and `costs`."""
+"""`submit --count` and `--file`, `cancel`, `restart` and `move` of all jobs that match, `costs` and `budgets`."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,44 @@ def test_many_jobs_are_submitted_run_and_paid(priced: CommandLine) -> None:
     shown = priced("show", submitted.stdout.split()[0]).stdout
     assert "cost" in shown
     assert "0.25" in shown
+
+
+def test_budgets_tell_what_is_left_of_each_and_when_it_begins_anew(priced: CommandLine) -> None:
+    assert priced("budgets").stdout == "no budgets; add [[budgets]] tables to container-manager.toml\n"
+    assert priced("budgets", "--json").json == []
+    budgets = '[[budgets]]\ncap = 0.7\nhost = "lab"\n[[budgets]]\ncap = 2\nperiod = "total"\nuser = "*"\n'
+    priced.configuration.write_text(CONFIGURATION + budgets)
+    assert priced("submit", "--count", "3", "--timeout", "9", "--host", "lab", "i", "--", "true").code == 0
+    assert priced("worker", "--once").code == 0
+    today = datetime.now(UTC)
+    anew = f"{today.year + today.month // 12}-{today.month % 12 + 1:02}-01"
+    assert [line.split() for line in priced("budgets").stdout.splitlines()] == [
+        ["PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "BEGINS", "ANEW", "FOR"],
+        ["month", "0.70", "0.50", "0.00", "0.20", anew, "host", "lab"],
+        ["total", "2.00", "0.50", "0.00", "1.50", "never", "no", "user"],
+    ]
+    assert priced("budgets", "--json").json == [
+        {
+            "period": "month",
+            "scope": {"host": "lab"},
+            "cap": "0.70",
+            "warn_at": 0.8,
+            "spent": "0.50",
+            "reserved": "0.00",
+            "left": "0.20",
+            "renews_at": f"{anew}T00:00:00Z",
+        },
+        {
+            "period": "total",
+            "scope": {"user": None},
+            "cap": "2.00",
+            "warn_at": 0.8,
+            "spent": "0.50",
+            "reserved": "0.00",
+            "left": "1.50",
+            "renews_at": None,
+        },
+    ]
 
 
 def test_jobs_come_from_a_file_and_a_mistake_in_it_stores_nothing(priced: CommandLine, tmp_path: Path) -> None:
