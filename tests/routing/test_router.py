@@ -140,6 +140,26 @@ def test_a_required_rule_lets_the_job_wait_for_its_hosts() -> None:
     assert decided(router, job(9000)).host == "aws"
 
 
+def test_a_required_rule_excludes_all_other_hosts_and_says_so_of_each() -> None:
+    rule = attrs.evolve(THREE_RULES[0], required=True)
+    fleet = fleet_of(host("aws", "fargate", active=False), host("local"), *(host(f"h{n:02}") for n in range(30)))
+    refusal = refused(Router(fleet, rules=[rule]), job(9000))
+    assert reasons(refusal.route)["aws"] == "it is not active"
+    others = {each.reason: each.hosts for each in refusal.route.others}
+    assert others == {"not what is asked for: executor 'fargate'": 31}
+    few = refused(Router(fleet_of(host("aws", "fargate", active=False), host("local")), rules=[rule]), job(9000))
+    assert reasons(few.route)["local"] == "rule 1 (High memory requirement) requires executor fargate"
+    assert not any(candidate.eligible for candidate in few.candidates)
+
+
+def test_a_rule_whose_hosts_the_job_does_not_support_is_not_the_reason_for_where_it_goes() -> None:
+    route = decided(Router(fleet_of(*FOUR), rules=THREE_RULES), job(9000, {"supported-executors": "docker"}))
+    assert (route.host, route.rule) == ("local", 1)
+    assert route.reason == (
+        "by weight, as rule 1 (High memory requirement) names executor fargate and none of these can take the job now"
+    )
+
+
 def test_a_required_rule_without_any_host_says_so() -> None:
     rule = attrs.evolve(THREE_RULES[0], required=True)
     refusal = refused(Router(fleet_of(host("local")), rules=[rule]), job(9000))

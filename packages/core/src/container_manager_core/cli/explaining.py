@@ -1,4 +1,4 @@
-"""Decisions, replays and plans as people read them, and as ``--json`` has them."""
+"""Replays and plans as people read them, and as ``--json`` has them."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -8,35 +8,9 @@ from rich.text import Text
 
 from container_manager_core.cli.tables import print_table
 from container_manager_core.facts import Facts
-from container_manager_core.job import Job, RuleFinding
 from container_manager_core.routing.planning import HostPlan
 from container_manager_core.routing.replay import Move, Replay
-
-
-def print_decision(job: Job) -> None:
-    """Print where a job went or why it waits; a line for each rule and each host."""
-    where = f"on {job.host}" if job.execution else "on no host"
-    print(f"job {job.id}  {job.status.value} {where}")
-    route = job.route
-    if route is None:
-        print("no decision yet: no worker has looked at it" if not job.status.is_terminal else "no decision was needed")
-        return
-    decided = f" ({route.decided_at:%Y-%m-%d %H:%M:%SZ})" if route.decided_at else ""
-    print(f"decision: {f'host {route.host}: ' if route.host else ''}{_line(route.reason)}{decided}")
-    if route.rules:
-        print("rules:")
-    for finding in route.rules:
-        print(f"  {_rule_line(finding)}")
-    if route.candidates or route.others:
-        print("hosts:")
-    width = max((len(candidate.host) for candidate in route.candidates), default=0)
-    for candidate in route.candidates:
-        sign = ">" if candidate.host == route.host else "+" if candidate.eligible else "-"
-        print(f"  {sign} {candidate.host:<{width}}  {_line(candidate.reason)}")
-    for others in route.others:
-        print(f"    {others.hosts} others: {_line(others.reason)}")
-    if route.fallbacks:
-        print(f"next in turn: {', '.join(route.fallbacks)}")
+from container_manager_core.routing.report import in_one_line
 
 
 def print_replay(replay: Replay, days: float) -> None:
@@ -45,7 +19,7 @@ def print_replay(replay: Replay, days: float) -> None:
     for move in replay.moves:
         groups.setdefault((move.before, move.after or "(none)", move.reason), []).append(move)
     rows = [
-        [before, after, str(len(moves)), _signed(_difference(moves)), _line(reason)]
+        [before, after, str(len(moves)), _signed(_difference(moves)), in_one_line(reason)]
         for (before, after, reason), moves in sorted(groups.items(), key=lambda group: -len(group[1]))
     ]
     if rows:
@@ -90,8 +64,8 @@ def print_plans(plans: Sequence[HostPlan]) -> None:
     print_table(titles, [[Text(cell) for cell in row] for row in rows])
     for each in plans:
         for problem in each.plan.problems:
-            remedy = f"; {_line(problem.remedy)}" if problem.remedy else ""
-            print(f"{each.host}: {problem.place}: {_line(problem.message)}{remedy}")
+            remedy = f"; {in_one_line(problem.remedy)}" if problem.remedy else ""
+            print(f"{each.host}: {problem.place}: {in_one_line(problem.message)}{remedy}")
 
 
 def plan_facts(each: HostPlan) -> Facts:
@@ -110,13 +84,6 @@ def plan_facts(each: HostPlan) -> Facts:
     }
 
 
-def _rule_line(finding: RuleFinding) -> str:
-    why = f" ({finding.reason})" if finding.reason else ""
-    detail = f": {_line(finding.detail)}" if finding.detail else ""
-    condition = _line(finding.condition)
-    return f"{finding.number} {finding.outcome.value}{detail}  {condition} -> {finding.target}{why}"
-
-
 def _size(each: HostPlan) -> str:
     memory = f"{each.plan.memory_mib} MiB" if each.plan.memory_mib is not None else ""
     cpus = f"{each.plan.cpus:g} CPU" if each.plan.cpus is not None else ""
@@ -130,7 +97,9 @@ def _price(each: HostPlan) -> str:
 
 
 def _missing(each: HostPlan) -> str:
-    return "; ".join([*(_line(problem.message) for problem in each.plan.problems), *map(_line, each.plan.notes)])
+    return "; ".join(
+        [*(in_one_line(problem.message) for problem in each.plan.problems), *map(in_one_line, each.plan.notes)]
+    )
 
 
 def _difference(moves: Sequence[Move]) -> Decimal:
@@ -145,8 +114,3 @@ def _money(amount: Decimal) -> str:
 def _signed(amount: Decimal) -> str:
     text = _money(amount)
     return text if text == "0" or text.startswith("-") else f"+{text}"
-
-
-def _line(text: str) -> str:
-    """The same in one line: a platform's message may have several."""
-    return " ".join(text.split())

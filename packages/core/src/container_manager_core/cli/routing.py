@@ -23,15 +23,15 @@ PAGE = 500
 
 def explain(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Say why a job went where it did, or why it waits: what each rule gave, and why each host was passed over."""
-    from container_manager_core.cli.explaining import print_decision
     from container_manager_core.facts import decision_facts
+    from container_manager_core.routing.report import decision_lines
 
     with open_manager(context) as manager:
         job = manager.get(manager.resolve(job_id))
     if as_json:
         print_json(decision_facts(job))
     else:
-        print_decision(job)
+        print("\n".join(decision_lines(job)))
 
 
 def route(

@@ -6,6 +6,7 @@ from datetime import datetime
 from container_manager_core.job import Candidate, Job, OtherHosts, Route, RuleFinding
 from container_manager_core.routing.decision import Choice, Refusal
 from container_manager_core.routing.index import HostIndex
+from container_manager_core.routing.pool import Pool
 from container_manager_core.routing.slot import Slot, Standing
 from container_manager_core.rules import RuleSet
 
@@ -41,6 +42,9 @@ class Explanation:
         self._job = job
         self._choice = choice
         self._now = now
+        required = choice.rule >= 0 and rules.rules[choice.rule].required
+        self._required = rules.rules[choice.rule] if required else None
+        self._pool = choice.narrowed if required and choice.narrowed is not None else choice.pool
 
     def told(self) -> Route | Refusal:
         """The route with its reasons, or why there is none."""
@@ -74,16 +78,21 @@ class Explanation:
         if choice.rule < 0 or choice.host is None:
             return "by weight among the hosts with room"
         rule = self._rules.rules[choice.rule]
-        name = f"rule {choice.rule + 1}"
         if not self._is_meant(self._index.slots[choice.host.name]):
-            said = f" ({rule.reason})" if rule.reason else ""
-            return f"by weight, as {name}{said} names {rule.target} and none of these can take the job now"
-        return f"{rule.reason} ({name})" if rule.reason else f"{name} names {rule.target}"
+            return f"by weight, as {self._rule_name} names {rule.target} and none of these can take the job now"
+        number = choice.rule + 1
+        return f"{rule.reason} (rule {number})" if rule.reason else f"rule {number} names {rule.target}"
+
+    @property
+    def _rule_name(self) -> str:
+        """The rule that matched, with its reason."""
+        reason = self._rules.rules[self._choice.rule].reason
+        return f"rule {self._choice.rule + 1}" + (f" ({reason})" if reason else "")
 
     def _is_meant(self, slot: Slot) -> bool:
         """Whether the rule that matched, if one did, means the host."""
         narrowed = self._choice.narrowed
-        return narrowed is None or narrowed.selector.why_not(slot.host, slot.executor_type) is None
+        return narrowed is None or _holds(narrowed, slot)
 
     def _candidate(self, slot: Slot, reason: str) -> Candidate:
         host, chosen = slot.host, self._choice.host
@@ -99,6 +108,8 @@ class Explanation:
         unwanted = self._choice.pool.selector.why_not(slot.host, slot.executor_type)
         if unwanted is not None and (self._choice.narrowed is None or not self._is_meant(slot)):
             return unwanted
+        if self._required is not None and not self._is_meant(slot):
+            return f"{self._rule_name} requires {self._required.target}"
         if slot.obstacle is not None:
             return slot.obstacle
         passed = self._judge.why_not(slot)
@@ -115,7 +126,7 @@ class Explanation:
     def _next(self) -> Iterator[Slot]:
         """The hosts with room that come next, those that a rule means first, each once."""
         pools = [self._choice.narrowed] if self._choice.narrowed is not None else []
-        if not (self._choice.rule >= 0 and self._rules.rules[self._choice.rule].required):
+        if self._required is None:
             pools.append(self._choice.pool)
         seen: set[Slot] = set()
         for pool in pools:
@@ -129,11 +140,11 @@ class Explanation:
         chosen = [self._index.slots[self._choice.host.name]] if self._choice.host is not None else []
         passed = list(self._judge.passed)[: MOST_HOSTS // 2]
         following = list(self._next())[: MOST_HOSTS // 2]
-        few = list(self._choice.pool.members()) if self._choice.pool.size <= MOST_HOSTS else []
+        few = list(self._pool.members()) if self._pool.size <= MOST_HOSTS else []
         return list(dict.fromkeys([*chosen, *passed, *following, *few]))[:MOST_HOSTS]
 
     def _others(self, named: Iterable[Slot]) -> Iterator[OtherHosts]:
-        pool = self._choice.pool
+        pool = self._pool
         told = list(named)
         outside = len(self._index.slots) - pool.size
         told_outside = sum(self._outside(slot) for slot in told)
@@ -149,7 +160,7 @@ class Explanation:
                 yield OtherHosts(reason=reason, hosts=number)
 
     def _outside(self, slot: Slot) -> bool:
-        return self._choice.pool.selector.why_not(slot.host, slot.executor_type) is not None
+        return not _holds(self._pool, slot)
 
     def _findings(self) -> tuple[RuleFinding, ...]:
         choice = self._choice
@@ -158,11 +169,9 @@ class Explanation:
         return self._rules.findings(choice.facts, self._now, choice.rule, MOST_RULES)
 
     def _refusal(self) -> Refusal:
-        choice = self._choice
-        required = choice.rule >= 0 and self._rules.rules[choice.rule].required
-        pool = choice.narrowed if required and choice.narrowed is not None else choice.pool
+        pool = self._pool
         if not pool.size:
-            return Refusal(route=self._route(None, self._nothing_meant(required)), permanent=True)
+            return Refusal(route=self._route(None, self._nothing_meant()), permanent=True)
         lasting = sum(passed.lasting for slot, passed in self._judge.passed.items() if not self._outside(slot))
         return Refusal(
             route=self._route(None, f"no host can take it: {self._reasons(pool.members())}"),
@@ -178,14 +187,17 @@ class Explanation:
         more = len(known) - len(told)
         return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
 
-    def _nothing_meant(self, required: bool) -> str:
+    def _nothing_meant(self) -> str:
         slots = list(self._index.slots.values())
-        if required:
-            rule = self._rules.rules[self._choice.rule]
-            said = f" ({rule.reason})" if rule.reason else ""
-            return f"rule {self._choice.rule + 1}{said} requires {rule.target}, and no configured host is such"
+        if self._required is not None:
+            return f"{self._rule_name} requires {self._required.target}, and no configured host is such"
         wanted = self._choice.pool.selector.text
         if not wanted and slots:
             return f"no host can take it: {self._reasons(slots)}"
         known = ", ".join(f"{slot.host.name} ({slot.host.executor})" for slot in slots[:MOST_HOSTS]) or "none"
         return f"no configured host is the one that the job asks for ({wanted or 'any'}); configured are: {known}"
+
+
+def _holds(pool: Pool, slot: Slot) -> bool:
+    """Whether a host is in a pool; an empty one has none, whatever its selector says."""
+    return pool.size > 0 and pool.selector.why_not(slot.host, slot.executor_type) is None

@@ -46,28 +46,6 @@ def job_page(job: Job, attempts: Sequence[Execution]) -> Iterator[str]:
         yield f"attempt {attempt.attempt}: {_attempt(attempt)}"
 
 
-def route_page(job: Job) -> Iterator[str]:
-    """Why a job runs where it does, or why it waits, and what every host that was looked at had for it or against."""
-    route = job.route
-    yield from _aligned(
-        {
-            "job": str(job.id),
-            "status": job.status.value,
-            "waiting": job.waiting or "" if job.status is JobStatus.PENDING else "",
-            "host": (route.host if route else None) or "",
-            "reason": route.reason if route else "",
-            "decided": _time(route.decided_at) if route else "",
-            "fallbacks": ", ".join(route.fallbacks) if route else "",
-        }
-    )
-    if route is None:
-        yield "no host was chosen yet"
-        return
-    for candidate in route.candidates:
-        sign = "chosen" if candidate.host == route.host else "able" if candidate.eligible else "passed over"
-        yield f"  {candidate.host} ({sign}): {candidate.reason}"
-
-
 def _aligned(facts: dict[str, str]) -> Iterator[str]:
     return (f"{name:<10}  {value}" for name, value in facts.items() if value)
 

@@ -17,8 +17,9 @@ from container_manager_core.cli.printing import discard
 from container_manager_core.cli.stopping import signals_interrupt
 from container_manager_core.errors import InvalidInput
 from container_manager_core.executor import Stream
-from container_manager_core.facts import job_facts
+from container_manager_core.facts import decision_facts, job_facts
 from container_manager_core.job import Job, JobStatus
+from container_manager_core.routing.report import decision_lines
 from container_manager_core.store.protocol import JobQuery
 
 
@@ -158,10 +159,9 @@ class Command(BaseCommand):
         manager = get_manager()
         job = manager.get(manager.resolve(options["job_ids"][0]))
         if options["as_json"]:
-            facts = job_facts(job)
-            self._print_json({name: facts[name] for name in ("id", "status", "waiting", "route_reason", "route")})
+            self._print_json(decision_facts(job))
             return
-        for line in pages.route_page(job):
+        for line in decision_lines(job):
             self.stdout.write(line)
 
     def _print_json(self, facts: Any) -> None:
