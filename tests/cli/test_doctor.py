@@ -99,6 +99,59 @@ def test_an_unknown_executor_is_a_finding(command_line: CommandLine) -> None:
     assert "ok  host here" in result.stdout
 
 
+RULES = """
+store = "sqlite:///jobs.sqlite3"
+[hosts.here]
+executor = "process"
+labels = { region = "eu" }
+[[rules]]
+condition = "True"
+executor = "process"
+[[rules]]
+condition = "resources.memory_mib > 8192"
+executor = "fargate"
+reason = "High memory requirement"
+[[rules]]
+condition = "True"
+host = "there"
+[[rules]]
+condition = "True"
+host = "here"
+labels = { region = "us" }
+[[budgets]]
+cap = 1
+host = "ther"
+[[budgets]]
+cap = 1
+host = "*"
+"""
+
+
+def test_rules_and_budgets_that_name_what_is_not_configured_are_warned_of(command_line: CommandLine) -> None:
+    command_line.configuration.write_text(RULES)
+    result = command_line("doctor")
+    lines = result.stdout.splitlines()
+    warnings = [line for line in lines if line.startswith("WARN ")]
+    assert warnings == [
+        "WARN rule 2 (High memory requirement): it names executor fargate, and no configured host is such",
+        "WARN rule 3: it names host there, and no configured host is such",
+        "WARN rule 4: it names host here, hosts labelled region=us, and no configured host is such",
+        "WARN the budget of 1.00 a month for host ther: no host is called 'ther', so it limits nothing",
+    ]
+    remedy = "     remedy: correct the rule, or configure the host; configured are: here (process)"
+    assert lines[lines.index(warnings[0]) + 1] == remedy
+    assert (result.code, lines[-1]) == (0, "everything works, with 4 warnings")
+
+
+def test_a_required_rule_that_names_what_is_not_configured_is_wrong(command_line: CommandLine) -> None:
+    command_line.configuration.write_text(
+        '[hosts.here]\nexecutor = "process"\n[[rules]]\ncondition = "True"\nhost = "there"\nrequired = true\n'
+    )
+    result = command_line("doctor")
+    assert result.code == 1
+    assert "BAD rule 1: it requires host there, and no configured host is such\n" in result.stdout
+
+
 def test_a_store_that_cannot_be_used_is_a_finding(command_line: CommandLine) -> None:
     command_line.configuration.write_text('store = "sqlite:////proc/nowhere/jobs.sqlite3"\n')
     result = command_line("doctor")

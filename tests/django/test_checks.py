@@ -183,6 +183,30 @@ def test_a_mistake_in_the_settings_is_told_once_with_its_place_and_remedy(
     assert (remedy or "").startswith(hint or "")
 
 
+def test_rules_that_no_configured_host_is_meant_by_are_warned_of_when_the_database_is_asked_for() -> None:
+    from container_manager.models import ExecutorHost
+
+    settings: dict[str, Any] = {
+        "CONTAINER_EXECUTORS": {"docker": {"hosts": ["a"]}},
+        "EXECUTOR_ROUTING_RULES": [
+            {"condition": "True", "executor": "docker"},
+            {"condition": "resources.memory_mib > 8192", "executor": "mock", "reason": "large"},
+            {"condition": "True", "host": "b"},
+        ],
+        "USE_EXECUTOR_FACTORY": True,
+    }
+    hint = "Correct the rule, or configure the host; configured are: a (docker)."
+    said = [
+        f"EXECUTOR_ROUTING_RULES: rule {number} names {target}, and no configured host is such."
+        for number, target in ((2, "executor mock"), (3, "host b"))
+    ]
+    assert messages(databases=True, **settings) == [("W002", message, hint) for message in said]
+    assert messages(**settings) == []
+    assert messages(databases=True, **{**settings, "USE_EXECUTOR_FACTORY": False}) == []
+    ExecutorHost.objects.create(name="b", executor_type="mock")
+    assert messages(databases=True, **settings) == []
+
+
 def test_hosts_in_the_database_are_looked_at_only_when_the_database_is_asked_for() -> None:
     from container_manager.models import ExecutorHost
 

@@ -204,18 +204,18 @@ def test_a_finished_job_is_not_cancelled_and_a_pending_one_not_restarted() -> No
 def test_explain_tells_why_a_job_went_where_it_went_and_what_the_others_had() -> None:
     Ran("run", "--image", "any")
     job_id = str(ContainerJob.objects.get().id)
-    page = Ran("explain", job_id).out
-    assert "host        good" in page
-    assert "reason      the job asks for it" in page
-    assert "  good (chosen): the job asks for it" in page
-    assert "  bad (passed over): the job asks for good" in page
+    lines = Ran("explain", job_id).out.splitlines()
+    assert lines[0] == f"job {job_id}  completed on good"
+    assert lines[1].startswith("decision: host good: the job asks for it (20")
+    assert "  > good  the job asks for it" in lines
+    assert "  - bad   the job asks for good" in lines
     facts = Ran("explain", job_id, "--json").facts
-    assert (facts["route"]["host"], facts["route_reason"]) == ("good", "the job asks for it")
+    assert (facts["host"], facts["route"]["host"], facts["route"]["reason"]) == ("good", "good", "the job asks for it")
 
 
 def test_explain_of_a_job_that_waits_says_so() -> None:
     job = ContainerJob.objects.create(image="any")
-    assert "no host was chosen yet" in Ran("explain", str(job.id)).out
+    assert "no decision yet: no worker has looked at it" in Ran("explain", str(job.id)).out
 
 
 def worker(*words: str) -> Ran:

@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -29,13 +29,15 @@ class Finding:
         subject: what, for example ``store`` or ``host local``.
         ok: whether it can be used.
         message: what was found.
-        remedy: what to do when it is not ok.
+        remedy: what to do when it is not ok, or about the warning.
+        warning: whether it can be used, and is probably not what is meant.
     """
 
     subject: str
     ok: bool
     message: str = ""
     remedy: str = ""
+    warning: bool = False
 
 
 def diagnose(manager: "ContainerManager", timeout_seconds: float = HEALTH_TIMEOUT_SECONDS) -> list[Finding]:
@@ -49,6 +51,8 @@ def diagnose(manager: "ContainerManager", timeout_seconds: float = HEALTH_TIMEOU
         _store(manager.store),
         *diagnose_plugins(manager.plugins),
         *_hosts(manager, timeout_seconds),
+        *_rules(manager),
+        *_budgets(manager),
     ]
 
 
@@ -158,6 +162,35 @@ def _hosts(manager: "ContainerManager", timeout_seconds: float) -> Sequence[Find
         )
         for name, health in healths.items()
     ]
+
+
+def _rules(manager: "ContainerManager") -> Iterator[Finding]:
+    """The rules that no configured host is meant by; the jobs of a required one would never run."""
+    from container_manager_core.routing.reach import hosts_in_words, without_host
+
+    hosts = list(manager.hosts.values())
+    for number, rule in without_host(manager.config.rules, hosts, manager.plugins.executor_types):
+        yield Finding(
+            subject=f"rule {number} ({rule.reason})" if rule.reason else f"rule {number}",
+            ok=not rule.required,
+            message=f"it {'requires' if rule.required else 'names'} {rule.target}, and no configured host is such",
+            remedy=f"correct the rule, or configure the host; configured are: {hosts_in_words(hosts)}",
+            warning=not rule.required,
+        )
+
+
+def _budgets(manager: "ContainerManager") -> Iterator[Finding]:
+    from container_manager_core.costs.budget import EACH
+
+    for budget in manager.config.budgets:
+        if budget.host not in (None, EACH) and budget.host not in manager.hosts:
+            yield Finding(
+                subject=str(budget),
+                ok=True,
+                message=f"no host is called {budget.host!r}, so it limits nothing",
+                remedy=f"correct it; configured are: {', '.join(sorted(manager.hosts)) or 'none'}",
+                warning=True,
+            )
 
 
 def _health_words(executor: str, health: Health) -> str:

@@ -12,7 +12,10 @@ Errors, each with a hint where there is a remedy:
 - E008 a host in the database whose executor is not installed (with ``--database``)
 - E009 a host in the database whose options its executor does not take (with ``--database``)
 
-and the warning W001: a plugin that cannot be used.
+and warnings:
+
+- W001 a plugin that cannot be used
+- W002 a routing rule that no configured host is meant by (with ``--database``)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,7 +54,10 @@ def check_hosts(app_configs: Any, databases: Iterable[str] | None = None, **opti
     """What is wrong with the hosts in the database."""
     if any(check_settings(None)) or conf.manager_settings().database not in (databases or ()):
         return []
-    return [error for host in _rows() for error in _row_problems(host)]
+    rows = _rows()
+    if rows is None:
+        return []
+    return [*(error for host in rows for error in _row_problems(host)), *_rules_without_host()]
 
 
 def _tried(number: str, read: Callable[[], object], obj: Any = None) -> list[CheckMessage]:
@@ -125,17 +131,35 @@ def _database_problems() -> Iterator[CheckMessage]:
         )
 
 
-def _rows() -> Sequence[Any]:
-    """The hosts' rows; none before the tables are there."""
+def _rows() -> Sequence[Any] | None:
+    """The hosts' rows; None before the tables are there."""
     from container_manager.models import ExecutorHost
 
     alias = conf.manager_settings().database
     try:
         if ExecutorHost._meta.db_table not in connections[alias].introspection.table_names():
-            return []
+            return None
         return list(ExecutorHost.objects.using(alias))
     except DatabaseError:
-        return []  # its columns are those of another version: migrations come first
+        return None  # its columns are those of another version: migrations come first
+
+
+def _rules_without_host() -> Iterator[CheckMessage]:
+    from container_manager.conversion.hosts import configured_hosts
+    from container_manager.manager import get_plugins
+    from container_manager_core.routing.reach import hosts_in_words, without_host
+
+    rules = conf.routing_rules() if conf.uses_routing() and not any(_database_problems()) else ()
+    try:
+        hosts = list(configured_hosts().values()) if rules else []
+    except InvalidInput:
+        return  # the settings of hosts are complained of already
+    for number, rule in without_host(rules, hosts, get_plugins().executor_types):
+        yield Warning(
+            f"EXECUTOR_ROUTING_RULES: rule {number} names {rule.target}, and no configured host is such.",
+            hint=f"Correct the rule, or configure the host; configured are: {hosts_in_words(hosts)}.",
+            id="container_manager.W002",
+        )
 
 
 def _row_problems(row: Any) -> list[CheckMessage]:

@@ -14,7 +14,7 @@ from container_manager_core.plugins import Plugins
 def doctor(context: typer.Context, as_json: AsJson = False) -> int:
     """Check the configuration, the store, each plugin and each host, and say the remedy.
 
-    Ends with 1 when anything is wrong.
+    Ends with 1 when anything is wrong; a warning is nothing wrong.
     """
     findings = _findings(context)
     if as_json:
@@ -44,11 +44,17 @@ def _findings(context: typer.Context) -> list[Finding]:
 
 def _print(findings: list[Finding]) -> None:
     for finding in findings:
-        sign = "ok  " if finding.ok else "BAD "
-        colour = typer.colors.GREEN if finding.ok else typer.colors.RED
+        sign, colour = _sign(finding)
         typer.secho(sign, fg=colour, bold=True, nl=False)
         typer.echo(f"{finding.subject}: {finding.message}")
-        if finding.remedy and not finding.ok:
+        if finding.remedy and (finding.warning or not finding.ok):
             typer.echo(f"     remedy: {finding.remedy}")
-    bad = sum(not finding.ok for finding in findings)
-    typer.echo("everything works" if not bad else f"{bad} of {len(findings)} checks found something wrong")
+    bad, warnings = sum(not finding.ok for finding in findings), sum(finding.warning for finding in findings)
+    outcome = f"{bad} of {len(findings)} checks found something wrong" if bad else "everything works"
+    typer.echo(outcome + (f", with {warnings} warning{'s' * (warnings > 1)}" if warnings else ""))
+
+
+def _sign(finding: Finding) -> tuple[str, str]:
+    if not finding.ok:
+        return "BAD ", typer.colors.RED
+    return ("WARN ", typer.colors.YELLOW) if finding.warning else ("ok  ", typer.colors.GREEN)
