@@ -86,6 +86,99 @@ def test_a_start_that_no_host_takes_says_why(superuser: Any) -> None:
     assert "closed" in said
 
 
+def hosts(*names: str, **facts: Any) -> list[Any]:
+    from container_manager.models import ExecutorHost
+
+    return [ExecutorHost.objects.create(name=name, executor_type="mock", **facts) for name in names]
+
+
+def test_jobs_are_moved_to_the_host_that_is_chosen_and_the_others_are_named(superuser: Any) -> None:
+    """What waits goes there; what runs is to be stopped and to start anew there; what cannot go stays, and why."""
+    [near], _ = hosts("near"), hosts("far", executor_config={"memory_mib": 256})
+    waiting, running, ended = (job(name, docker_host=near) for name in ("waiting", "running", "ended"))
+    large = job("large", docker_host=near, memory_limit=4096)
+    run_to(running, "running")
+    run_to(ended, "completed")
+    jobs = (waiting, running, ended, large)
+    page = superuser.post(JOBS, chosen("move_jobs", *jobs, index="0")).content.decode()
+    assert "Move: are you sure?" in page
+    assert '<option value="far">far (mock)</option>' in page
+    assert [found.docker_host_id for found in fresh(*jobs)] == ["near"] * 4
+    answer = superuser.post(JOBS, chosen("move_jobs", *jobs, post="yes", host="far"), follow=True)
+    said = messages_of(answer)
+    assert said[0] == "Moved to far: 2 jobs."
+    assert sorted(said[1:]) == [
+        "ended not changed: it has ended; restart it",
+        "large not changed: far cannot run it: resources.memory_mib: 4096 MiB are more than the 256 MiB of this host; "
+        "ask for less, or raise the host's option memory_mib",
+    ]
+    assert [found.docker_host_id for found in fresh(*jobs)] == ["far", "far", "near", "near"]
+    assert running.as_value().is_elsewhere is False
+    assert fresh(running)[0].as_value().is_elsewhere
+    history = superuser.get(f"{JOBS}{waiting.pk}/history/").content.decode()
+    assert "Moved to far." in history
+
+
+def fresh(*jobs: Any) -> list[Any]:
+    from container_manager.models import ContainerJob
+
+    return [ContainerJob.objects.get(pk=found.pk) for found in jobs]
+
+
+@pytest.mark.parametrize("host", ["", "nowhere"])
+def test_a_move_to_no_host_that_there_is_asks_again_and_changes_nothing(superuser: Any, host: str) -> None:
+    hosts("near")
+    waiting = job("waiting", docker_host_id="near")
+    answer = superuser.post(JOBS, chosen("move_jobs", waiting, post="yes", host=host))
+    assert answer.context["form"].errors["host"]
+    assert "Move: are you sure?" in answer.content.decode()
+    assert fresh(waiting)[0].docker_host_id == "near"
+
+
+def test_a_move_of_jobs_that_are_gone_moves_no_other(superuser: Any) -> None:
+    hosts("near", "far")
+    gone, waiting = job("gone", docker_host_id="near"), job("waiting", docker_host_id="near")
+    fields = chosen("move_jobs", gone, post="yes", host="far")
+    gone.delete()
+    superuser.post(JOBS, fields, follow=True)
+    assert fresh(waiting)[0].docker_host_id == "near"
+
+
+def test_a_job_is_moved_from_its_page_and_runs_there(superuser: Any) -> None:
+    from container_manager.manager import become_worker
+
+    hosts("near", is_active=False)
+    hosts("far")
+    waiting = job("waiting", docker_host_id="near")
+    page = superuser.get(f"{JOBS}{waiting.pk}/change/").content.decode()
+    assert f'href="{JOBS}{waiting.pk}/move/">Move</a>' in page
+    assert "near (mock, not active)" in superuser.get(f"{JOBS}{waiting.pk}/move/").content.decode()
+    answer = superuser.post(f"{JOBS}{waiting.pk}/move/", {"host": "far"}, follow=True)
+    assert messages_of(answer) == ["Moved to far: 1 job."]
+    become_worker().worker().run(once=True)
+    moved = fresh(waiting)[0]
+    assert (moved.status, moved.host_name) == ("completed", "far")
+    page = superuser.get(f"{JOBS}{waiting.pk}/change/").content.decode()
+    assert "/move/" not in page
+    answer = superuser.post(f"{JOBS}{waiting.pk}/move/", {"host": "far"}, follow=True)
+    assert messages_of(answer) == ["waiting not changed: it has ended; restart it"]
+
+
+def test_more_jobs_than_the_policy_allows_at_once_are_not_moved(superuser: Any) -> None:
+    from django.test import override_settings
+
+    from container_manager.manager import reset
+
+    reset()
+    with override_settings(CONTAINER_MANAGER={"POLICY": {"max_jobs": 1}}):
+        hosts("near", "far")
+        jobs = (job("a", docker_host_id="near"), job("b", docker_host_id="near"))
+        said = messages_of(superuser.post(JOBS, chosen("move_jobs", *jobs, post="yes", host="far"), follow=True))
+    assert len(said) == 2
+    assert all("2 jobs are more than the 1 that one operation may touch" in text for text in said)
+    assert [found.docker_host_id for found in fresh(*jobs)] == ["near", "near"]
+
+
 def test_too_many_at_once_are_refused_whole(superuser: Any) -> None:
     from container_manager.models import ContainerJob
 

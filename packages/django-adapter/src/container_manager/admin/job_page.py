@@ -33,7 +33,7 @@ def panel(job: ContainerJob, may: Mapping[str, bool]) -> dict[str, Any]:
     """What the page shows of a job, but for its output.
 
     Args:
-        may: which of ``start``, ``cancel`` and ``restart`` the person may do.
+        may: which of the actions the person may do, by name.
     """
     attempts = list(job.executions.order_by("attempt").defer("record"))
     value = job.as_value()
@@ -47,7 +47,7 @@ def panel(job: ContainerJob, may: Mapping[str, bool]) -> dict[str, Any]:
         "attempts": [_attempt(execution) for execution in attempts],
         "route": value.route,
         "metadata": sorted((name, value) for name, value in dict(job.executor_metadata).items() if value),
-        "offers": [name for name in offers(job) if may.get(name)],
+        "offers": [(name, verb) for name, verb in offers(job).items() if may.get(name)],
     }
 
 
@@ -58,11 +58,13 @@ def page(job: ContainerJob, may: Mapping[str, bool], address: str) -> dict[str, 
     return {**panel(job, may), "outputs": output, "poller": poller(job, address, shown, version_of(job))}
 
 
-def offers(job: ContainerJob) -> Sequence[str]:
-    """What can be done with a job as it is."""
+def offers(job: ContainerJob) -> Mapping[str, str]:
+    """What can be done with a job as it is: the actions, with the words on their buttons."""
     if job.is_terminal_status:
-        return ["restart"]
-    return ["start", "cancel"] if job.status == JobStatus.PENDING.value else ["cancel"]
+        return {"restart": "Restart"}
+    if job.status == JobStatus.PENDING.value:
+        return {"start": "Start now", "cancel": "Cancel", "move": "Move"}
+    return {"cancel": "Stop", "move": "Move"}
 
 
 def live(request: HttpRequest, job: ContainerJob, may: Mapping[str, bool]) -> str:

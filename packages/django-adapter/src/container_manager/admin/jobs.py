@@ -22,10 +22,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from container_manager.admin import job_list, job_page
-from container_manager.admin.actions import ACTIONS, JobAction, Outcome, carry_out
+from container_manager.admin.actions import ACTIONS, JobAction, Outcome
 from container_manager.admin.dashboard import dashboard
 from container_manager.admin.filters import ExecutorFilter, FailureFilter, HostFilter, StatusFilter, TemplateFilter
 from container_manager.admin.generics import JobAdmin
+from container_manager.admin.host_form import HostForm
 from container_manager.admin.job_form import ContainerJobForm
 from container_manager.admin.output import whole_stream
 from container_manager.admin.paging import LongTablePaginator, requested_page
@@ -57,7 +58,7 @@ class ContainerJobAdmin(JobAdmin):
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("name", "image", "template__name")
     search_help_text = "Name, image, template, or the beginning of an id"
-    actions = ("start_jobs", "cancel_jobs", "restart_jobs")
+    actions = ("start_jobs", "cancel_jobs", "restart_jobs", "move_jobs")
     save_on_top = False
     fieldsets = (
         ("What to run", {"fields": ("name", "template", "image", "command")}),
@@ -209,6 +210,10 @@ class ContainerJobAdmin(JobAdmin):
         """Whether the person may restart jobs."""
         return self._may(request)["restart"]
 
+    def has_move_permission(self, request: HttpRequest) -> bool:
+        """Whether the person may move jobs to another host."""
+        return self._may(request)["move"]
+
     @staticmethod
     def _may(request: HttpRequest) -> Mapping[str, bool]:
         return {name: request.user.has_perm(action.permission) for name, action in ACTIONS.items()}
@@ -228,6 +233,11 @@ class ContainerJobAdmin(JobAdmin):
         """Ask, then restart."""
         return self._asked(request, queryset, ACTIONS["restart"])
 
+    @admin.action(description="Move selected jobs to a host", permissions=["move"])
+    def move_jobs(self, request: HttpRequest, queryset: QuerySet[ContainerJob]) -> HttpResponseBase | None:
+        """Ask where to, then move."""
+        return self._asked(request, queryset, ACTIONS["move"])
+
     def _asked(self, request: HttpRequest, jobs: QuerySet[ContainerJob], action: JobAction) -> HttpResponseBase | None:
         found = list(jobs[: action.most + 1])
         if len(found) > action.most:
@@ -235,21 +245,29 @@ class ContainerJobAdmin(JobAdmin):
                 request, f"At most {action.most} jobs at once: choose fewer. Nothing was changed.", messages.ERROR
             )
             return None
-        if request.POST.get("post") == "yes":
-            self._do(request, found, action)
-            return None
         hidden = {"action": f"{action.name}_jobs", "post": "yes"}
-        return self._question(request, found, action, hidden)
+        return self._question(request, found, action, hidden, is_meant=request.POST.get("post") == "yes")
 
     def _question(
-        self, request: HttpRequest, jobs: Sequence[ContainerJob], action: JobAction, hidden: Mapping[str, str]
-    ) -> TemplateResponse:
+        self,
+        request: HttpRequest,
+        jobs: Sequence[ContainerJob],
+        action: JobAction,
+        hidden: Mapping[str, str],
+        is_meant: bool,
+    ) -> TemplateResponse | None:
+        """The page that asks; None where all was answered, and the action done."""
+        form = HostForm(request.POST if is_meant else None) if action.needs_host else None
+        if is_meant and (form is None or form.is_valid()):
+            self._do(request, jobs, action, form.cleaned_data["host"] if form else "")
+            return None
         context = {
             **self.admin_site.each_context(request),
             "title": f"{action.verb}: are you sure?",
             "opts": self.opts,
             "media": self.media,
             "action": action,
+            "form": form,
             "hidden": hidden.items(),
             "selected": jobs if "action" in hidden else (),
             "shown": [(job, job_list.status_cell(job)) for job in jobs[:_LISTED]],
@@ -259,18 +277,16 @@ class ContainerJobAdmin(JobAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "container_manager/admin/confirm.html", context)
 
-    def _do(self, request: HttpRequest, jobs: Sequence[ContainerJob], action: JobAction) -> None:
-        outcome = carry_out(action, [job.pk for job in jobs])
-        by_id = {job.pk: job for job in jobs}
+    def _do(self, request: HttpRequest, jobs: Sequence[ContainerJob], action: JobAction, host: str) -> None:
+        outcome = action.carry_out([job.pk for job in jobs], host)
+        done, by_id = f"{action.done} {host}".strip(), {job.pk: job for job in jobs}
         for job_id in outcome.done:
-            self.log_change(request, by_id[job_id], f"{action.done}.")
-        self._report(request, action, outcome, by_id)
-
-    def _report(
-        self, request: HttpRequest, action: JobAction, outcome: Outcome, jobs: Mapping[Any, ContainerJob]
-    ) -> None:
+            self.log_change(request, by_id[job_id], f"{done}.")
         if outcome.done:
-            self.message_user(request, f"{action.done}: {_counted(len(outcome.done))}.", messages.SUCCESS)
+            self.message_user(request, f"{done}: {_counted(len(outcome.done))}.", messages.SUCCESS)
+        self._report_others(request, outcome, by_id)
+
+    def _report_others(self, request: HttpRequest, outcome: Outcome, jobs: Mapping[Any, ContainerJob]) -> None:
         for reasons, word, level in (
             (outcome.waiting, "still waits", messages.WARNING),
             (outcome.refused, "not changed", messages.ERROR),
@@ -360,9 +376,9 @@ class ContainerJobAdmin(JobAdmin):
         if not (self.has_view_or_change_permission(request) and self._may(request)[action.name]):
             raise PermissionDenied
         job = self._found(job_id)
-        if request.method != "POST":
-            return self._question(request, [job], action, {})
-        self._do(request, [job], action)
+        question = self._question(request, [job], action, {}, is_meant=request.method == "POST")
+        if question is not None:
+            return question
         address = reverse(
             "admin:container_manager_containerjob_change", args=[job.pk], current_app=self.admin_site.name
         )

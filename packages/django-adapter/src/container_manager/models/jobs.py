@@ -216,6 +216,7 @@ class ContainerJob(models.Model):
             ("start_containerjob", "Can start job"),
             ("cancel_containerjob", "Can cancel job"),
             ("restart_containerjob", "Can restart job"),
+            ("move_containerjob", "Can move job to another host"),
         )
         indexes = (
             models.Index(fields=["-created_at", "-id"], name="cm_job_newest"),
