@@ -19,14 +19,16 @@ from container_manager.admin.versions import version_of
 from container_manager.manager import get_manager
 from container_manager.models import ContainerExecution, ContainerJob
 from container_manager_core.executor import Stream
-from container_manager_core.job import JobStatus
+from container_manager_core.job import JobStatus, Route
 from container_manager_core.resources import Resources
+from container_manager_core.routing.report import ABLE, CHOSEN, UNABLE, decision_sentence, others_line, sign
 
 WATCH = timedelta(seconds=10)
 """So long a worker takes the output over at once after somebody looked at it."""
 
 _MIB = 1024 * 1024
 _POLLER = "cm-poll"
+_SIGNS = {CHOSEN: "chosen", ABLE: "could take it", UNABLE: "passed over"}
 
 
 def panel(job: ContainerJob, may: Mapping[str, bool]) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def panel(job: ContainerJob, may: Mapping[str, bool]) -> dict[str, Any]:
         "failed": bool(job.failure_kind) and job.status != JobStatus.CANCELLED.value,
         "facts": _facts(job, attempts[-1] if attempts else None, value.spec.resources),
         "attempts": [_attempt(execution) for execution in attempts],
-        "route": value.route,
+        "route": _route(value.route) if value.route is not None else None,
         "metadata": sorted((name, value) for name, value in dict(job.executor_metadata).items() if value),
         "offers": [(name, verb) for name, verb in offers(job).items() if may.get(name)],
     }
@@ -161,6 +163,17 @@ def _cpu(execution: ContainerExecution, limit: float | None) -> str:
         return NOTHING
     words = f"{used:.0f} % of {limit:g} cores" if limit else f"{used:.0f} % of one core"
     return bar(used, limit * 100 if limit else None, words)
+
+
+def _route(route: Route) -> Mapping[str, Any]:
+    """The latest decision in the core's own words."""
+    return {
+        "decision": decision_sentence(route),
+        "rules": route.rules,
+        "hosts": [(_SIGNS[sign(route, candidate)], candidate) for candidate in route.candidates],
+        "others": [others_line(others) for others in route.others],
+        "fallbacks": route.fallbacks,
+    }
 
 
 def _attempt(execution: ContainerExecution) -> dict[str, Any]:
