@@ -376,7 +376,7 @@ class ContainerManager:
 
     def budgets(self) -> "Sequence[BudgetBalance]":
         """What stands on each configured budget now: spent, held back and left."""
-        from container_manager_core.costs.balance import balances_of
+        from container_manager_core.balances import balances_of
 
         return balances_of(self.config.budgets, self.store, self.clock.now())
 
