@@ -51,6 +51,30 @@ def test_a_budget_that_is_used_up_lets_a_job_wait(settings_of: Any) -> None:
     assert "the budget of 0.50" in found["pending"].waiting
 
 
+def test_the_dashboard_shows_what_stands_on_the_budgets_the_fullest_first(settings_of: Any) -> None:
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    from container_manager.manager import become_worker
+    from container_manager.models import ContainerJob, ExecutorHost
+
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("<root>"))
+    address = "/admin/container_manager/containerjob/dashboard/"
+    assert "Budgets" not in client.get(address).content.decode()
+    settings_of(BUDGETS=[{"cap": "2", "period": "total"}, {"cap": "1", "period": "total", "user": "*"}])
+    ExecutorHost.objects.create(name="dear", executor_type="mock", cost_per_job="0.4")
+    for _ in range(2):
+        ContainerJob.objects.create(
+            image="app", docker_host_id="dear", created_by=get_user_model().objects.get(username="<root>")
+        )
+    become_worker().worker().run(once=True)
+    page = client.get(address).content.decode()
+    assert "user &lt;root&gt;" in page
+    assert page.index("0.80 of 1.00") < page.index("0.80 of 2.00")
+    assert page.index("cm-bar-high") < page.index("0.80 of 1.00")
+
+
 def test_unknown_keys_of_both_are_named(settings_of: Any) -> None:
     from container_manager.conf import manager_settings
     from container_manager_core.errors import ConfigurationError

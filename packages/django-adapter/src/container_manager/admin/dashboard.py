@@ -1,4 +1,4 @@
-"""The dashboard: queue, hosts, failures and spend, as they are stored; no platform is asked."""
+"""The dashboard: queue, hosts, failures, spend and budgets, as they are stored; no platform is asked."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,19 +12,24 @@ from django.forms import Media
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from container_manager.admin.amounts import duration_text, money_text
 from container_manager.admin.badges import badge
+from container_manager.admin.bars import bar
 from container_manager.admin.charts import Chart, Column, chart
 from container_manager.admin.hosts import capacity_bar, health_badge, with_live_jobs
 from container_manager.admin.job_list import for_list
+from container_manager.manager import get_manager
 from container_manager.models import ContainerJob, ExecutorHost
 from container_manager.models.jobs import UNFINISHED
+from container_manager_core.costs.balance import BudgetBalance
 from container_manager_core.job import TERMINAL, JobStatus
 
 _HOURS = 24
 _DAYS = 14
 _RECENT_FAILURES = 8
+_MOST_BUDGETS = 20
 _DRAWN = ("completed", "failed", "timeout", "cancelled", "unfinished")
 
 
@@ -45,6 +50,7 @@ def dashboard(request: HttpRequest, site: AdminSite, opts: Any, media: Media) ->
         "failures": for_list(ContainerJob.objects.failed()).order_by("-created_at")[:_RECENT_FAILURES],
         "kinds": _failure_kinds(now),
         "spend": _spend(now),
+        "budgets": _budgets(),
         "may_see_hosts": request.user.has_perm("container_manager.view_executorhost"),
     }
     request.current_app = site.name
@@ -137,6 +143,22 @@ def _spend(now: datetime) -> Mapping[str, Any]:
         "today": money_text(found.get(today.date(), Decimal(0))),
         "all": money_text(sum(found.values(), Decimal(0))),
     }
+
+
+def _budgets() -> Sequence[Mapping[str, Any]]:
+    """What stands on the budgets that are nearest to their caps, the nearest first."""
+    found = sorted(get_manager().budgets(), key=lambda balance: balance.left / (balance.budget.cap or 1))
+    return [
+        {"whom": balance.whom, "period": balance.budget.period.value, "used": _used(balance), "balance": balance}
+        for balance in found[:_MOST_BUDGETS]
+    ]
+
+
+def _used(balance: BudgetBalance) -> SafeString:
+    words = f"{money_text(balance.spent)} of {money_text(balance.budget.cap)}"
+    if balance.reserved:
+        words += f", {money_text(balance.reserved)} held back"
+    return bar(float(balance.spent + balance.reserved), float(balance.budget.cap), words)
 
 
 def _local(moment: datetime) -> datetime:
