@@ -6,7 +6,7 @@ from decimal import Decimal
 import attrs
 from rich.text import Text
 
-from container_manager_core.cli.tables import print_table
+from container_manager_core.cli.tables import duration_text, print_table
 from container_manager_core.facts import Facts
 from container_manager_core.routing.planning import HostPlan
 from container_manager_core.routing.replay import Move, Replay
@@ -57,15 +57,20 @@ def print_plans(plans: Sequence[HostPlan]) -> None:
         print("no such host is configured; see container-manager hosts")
         return
     rows = [
-        [each.host, each.executor, "yes" if each.plan.can_run else "no", _size(each), _price(each), _missing(each)]
+        [
+            *(each.host, each.executor, "yes" if each.plan.can_run else "no"),
+            *(_size(each), _price(each), _estimate(each), _missing(each)),
+        ]
         for each in plans
     ]
-    titles = ("HOST", "EXECUTOR", "RUNS", "SIZE", "PER HOUR", "WHAT IS MISSING, AND NOTES")
+    titles = ("HOST", "EXECUTOR", "RUNS", "SIZE", "PER HOUR", "ESTIMATE", "MISSING")
     print_table(titles, [[Text(cell) for cell in row] for row in rows])
     for each in plans:
         for problem in each.plan.problems:
             remedy = f"; {in_one_line(problem.remedy)}" if problem.remedy else ""
             print(f"{each.host}: {problem.place}: {in_one_line(problem.message)}{remedy}")
+        for note in each.plan.notes:
+            print(f"{each.host}: {in_one_line(note)}")
 
 
 def plan_facts(each: HostPlan) -> Facts:
@@ -79,6 +84,8 @@ def plan_facts(each: HostPlan) -> Facts:
         "cost_per_hour_low": str(each.cost_per_hour_low),
         "cost_per_hour_high": str(each.cost_per_hour_high),
         "cost_per_job": str(each.cost_per_job),
+        "expected_seconds": each.expected_seconds,
+        "estimated_cost": str(each.estimated_cost),
         "problems": [attrs.asdict(problem) for problem in each.plan.problems],
         "notes": list(each.plan.notes),
     }
@@ -94,6 +101,10 @@ def _price(each: HostPlan) -> str:
     low, high = _money(each.cost_per_hour_low), _money(each.cost_per_hour_high)
     per_hour = low if low == high else f"{low} to {high}"
     return f"{per_hour} + {_money(each.cost_per_job)} a job" if each.cost_per_job else per_hour
+
+
+def _estimate(each: HostPlan) -> str:
+    return f"{_money(each.estimated_cost)} for {duration_text(each.expected_seconds)}"
 
 
 def _missing(each: HostPlan) -> str:
