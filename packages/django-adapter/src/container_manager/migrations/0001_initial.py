@@ -442,6 +442,7 @@ class Migration(migrations.Migration):
                     ("start_containerjob", "Can start job"),
                     ("cancel_containerjob", "Can cancel job"),
                     ("restart_containerjob", "Can restart job"),
+                    ("move_containerjob", "Can move job to another host"),
                 ),
                 "get_latest_by": "created_at",
             },
