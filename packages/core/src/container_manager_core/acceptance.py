@@ -1,8 +1,8 @@
 """Accepting jobs: from what somebody wants to run to a job that can be stored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import attrs
 
@@ -74,36 +74,45 @@ class Acceptance:
     compliance: Compliance
     clock: Clock
 
-    def accept(self, wanted: Submission, job_id: UUID | None = None) -> Job:
-        """The job, ready to be stored. Nothing is stored yet.
+    def accept(self, wanted: Iterable[tuple[Submission, UUID]]) -> Sequence[Job]:
+        """The jobs, with their ids, ready to be stored. Nothing is stored yet.
+
+        The hosts are looked up at most once; a spec that several submissions in a row share is judged and sealed once.
 
         Raises:
             NotFound: no such host or executor.
-            PolicyRefusal: the policy does not allow it; the rule is named.
+            PolicyRefusal: the policy does not allow one of them; the rule is named.
             InvalidInput: anything else that cannot be accepted.
         """
-        self._check_wishes(wanted)
-        now = self.clock.now()
-        spec = wanted.spec
-        job = Job(
-            id=job_id or uuid4(),
-            spec=attrs.evolve(spec, secrets=self.secrets.seal(spec.secrets)) if spec.secrets else spec,
-            name=wanted.name,
-            priority=wanted.priority,
-            created_at=now,
-            queued_at=now,
-            requested_host=wanted.host,
-            preferred_executor=wanted.executor,
-            scheduled_at=wanted.scheduled_at,
-            created_by=wanted.created_by,
-        )
-        self.compliance.check(job)
-        return job
+        hosts: Mapping[str, Host] | None = None
+        given: ContainerSpec | None = None
+        jobs: list[Job] = []
+        for each, job_id in wanted:
+            if each.host is not None or each.executor is not None:
+                hosts = self.hosts() if hosts is None else hosts
+                self._check_wishes(each, hosts)
+            if each.spec is not given:
+                given = each.spec
+                self.compliance.check_spec(given)
+                sealed = attrs.evolve(given, secrets=self.secrets.seal(given.secrets)) if given.secrets else given
+            now = self.clock.now()
+            job = Job(
+                id=job_id,
+                spec=sealed,
+                name=each.name,
+                priority=each.priority,
+                created_at=now,
+                queued_at=now,
+                requested_host=each.host,
+                preferred_executor=each.executor,
+                scheduled_at=each.scheduled_at,
+                created_by=each.created_by,
+            )
+            self.compliance.ask_plugins(job)
+            jobs.append(job)
+        return jobs
 
-    def _check_wishes(self, wanted: Submission) -> None:
-        if wanted.host is None and wanted.executor is None:
-            return
-        hosts = self.hosts()
+    def _check_wishes(self, wanted: Submission, hosts: Mapping[str, Host]) -> None:
         if wanted.host is not None and wanted.host not in hosts:
             known = ", ".join(sorted(hosts)) or "none"
             raise NotFound("host", f"no host is called {wanted.host!r}", f"configured are: {known}")

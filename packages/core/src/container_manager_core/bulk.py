@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import attrs
 
@@ -18,6 +18,7 @@ from container_manager_core.plugins import Plugins
 from container_manager_core.store.protocol import JobQuery, JobStore, Record, RecordOutcome
 
 BATCH = 500
+SUBMITTED_AT_ONCE = 2_000
 HELD_PAUSE_SECONDS = 0.05
 HELD_TRIES = 100
 UNFINISHED = tuple(status for status in JobStatus if status not in TERMINAL)
@@ -62,7 +63,7 @@ class Bulk:
     def submit(
         self, wanted: Sequence[Submission], batch: str | None = None, on_batch: OnBatch | None = None
     ) -> Sequence[Job]:
-        """Accept many jobs: one durable write for each few hundred, and none before all were checked.
+        """Accept many jobs: one durable write for each two thousand, and none before all were checked.
 
         Args:
             batch: a name for all of them. With it each has an id of its own that follows from its place in
@@ -72,13 +73,11 @@ class Bulk:
             The jobs that were stored now.
         """
         self.acceptance.compliance.policy.check_count(len(wanted))
-        jobs = [
-            self.acceptance.accept(each, self._id(batch, number) if batch else None)
-            for number, each in enumerate(wanted)
-        ]
+        ids = (uuid4() if batch is None else self._id(batch, number) for number in range(len(wanted)))
+        jobs = self.acceptance.accept(zip(wanted, ids, strict=True))
         stored: list[Job] = []
-        for done, part in _parts(jobs):
-            known = {job.id for job in self._jobs([job.id for job in part])} if batch else set()
+        for done, part in _parts(jobs, SUBMITTED_AT_ONCE):
+            known = {job.id for _, some in _parts(part) for job in self._jobs([job.id for job in some])} if batch else ()
             missing = [job for job in part if job.id not in known]
             self.store.add_many(missing)
             for job in missing:
@@ -204,9 +203,9 @@ def _why_not(fleet: Fleet, host: str, job: Job) -> str | None:
         return f"it cannot tell now ({error})"
 
 
-def _parts(items: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
-    for start in range(0, len(items), BATCH):
-        part = items[start : start + BATCH]
+def _parts(items: Sequence[T], size: int = BATCH) -> Iterator[tuple[int, Sequence[T]]]:
+    for start in range(0, len(items), size):
+        part = items[start : start + size]
         yield start + len(part), part
 
 

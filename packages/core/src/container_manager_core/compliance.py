@@ -5,6 +5,7 @@ from container_manager_core.job import Job
 from container_manager_core.log import get_logger
 from container_manager_core.plugins import Plugins
 from container_manager_core.policy import Policy, Violation
+from container_manager_core.spec import ContainerSpec
 
 _log = get_logger()
 
@@ -30,9 +31,17 @@ class Compliance:
 
     def check(self, job: Job) -> None:
         """Accept a job that is being submitted. Raises `PolicyRefusal`, which names the rule."""
-        violation = self.violation(job)
-        if violation is not None:
-            raise PolicyRefusal(violation.place, violation.problem, violation.remedy, violation.rule)
+        self.check_spec(job.spec)
+        self.ask_plugins(job)
+
+    def check_spec(self, spec: ContainerSpec) -> None:
+        """Accept a spec as far as the configured policy goes. Raises `PolicyRefusal`."""
+        _refuse(next(self.policy.violations(spec), None))
+
+    def ask_plugins(self, job: Job) -> None:
+        """Accept a job as far as plugins go. Raises `PolicyRefusal`."""
+        if self._plugins.hook.container_manager_policy.get_hookimpls():
+            _refuse(self._ask(job))
 
     def _ask(self, job: Job) -> Violation | None:
         try:
@@ -42,3 +51,8 @@ class Compliance:
             problem = f"a plugin could not judge the job ({error!r})"
             return Violation(rule="policy", place="job", problem=problem, remedy="correct the plugin", passing=True)
         return next((Violation(rule="policy", place="job", problem=str(answer)) for answer in answers if answer), None)
+
+
+def _refuse(violation: Violation | None) -> None:
+    if violation is not None:
+        raise PolicyRefusal(violation.place, violation.problem, violation.remedy, violation.rule)

@@ -171,11 +171,7 @@ class ContainerManager:
         Returns:
             The jobs that were stored now.
         """
-        submissions = [
-            each if isinstance(each, Submission) else Submission(spec=each, name=name, priority=priority)
-            for each in wanted
-        ]
-        return self.bulk.submit(submissions, batch, on_batch)
+        return self.bulk.submit(list(_submissions(wanted, name, priority)), batch, on_batch)
 
     def run(
         self,
@@ -503,6 +499,20 @@ class ContainerManager:
 def _fixed(hosts: Iterable[Host]) -> HostSource:
     by_name = {host.name: host for host in hosts}
     return lambda: by_name
+
+
+def _submissions(
+    wanted: Iterable[ContainerSpec | Submission], name: str, priority: int
+) -> Iterator[Submission]:
+    """A submission each; specs in a row that are one object share theirs."""
+    shared: Submission | None = None
+    for each in wanted:
+        if isinstance(each, Submission):
+            yield each
+            continue
+        if shared is None or shared.spec is not each:
+            shared = Submission(spec=each, name=name, priority=priority)
+        yield shared
 
 
 def _was_tried(job: Job) -> bool:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from container_manager.signals import job_status_changed
 from container_manager_core.errors import ConfigurationError, InvalidInput
 from container_manager_core.executor import ExecutorType
 from container_manager_core.hookspecs import hookimpl
@@ -24,9 +25,10 @@ class SignalSender:
 
     @hookimpl
     def container_manager_job_changed(self, job: Job, previous: JobStatus | None) -> None:
+        if not job_status_changed.receivers:
+            return
         from container_manager.manager import get_manager
         from container_manager.models import ContainerJob
-        from container_manager.signals import job_status_changed
 
         if not job_status_changed.has_listeners(ContainerJob):
             return
@@ -53,14 +55,14 @@ class StartupTimes:
 
     @hookimpl
     def container_manager_job_changed(self, job: Job, previous: JobStatus | None) -> None:
-        from container_manager.manager import get_manager
-        from container_manager.models import ExecutorHost
-
         execution = job.execution
         if job.status is not JobStatus.RUNNING or previous is not JobStatus.LAUNCHING or execution is None:
             return
         if execution.started_at is None:
             return
+        from container_manager.manager import get_manager
+        from container_manager.models import ExecutorHost
+
         # Two clocks: the platform's says when it started.
         took = max(execution.started_at - execution.created_at, timedelta())
         get_manager().store.database.run(lambda cursor: ExecutorHost.note_startup(execution.host, took))

@@ -326,11 +326,10 @@ class ContainerJob(models.Model):
     def submit_copies(self, count: int) -> list[UUID]:
         """Submit this prepared job so many times."""
         from container_manager.manager import get_manager
-        from container_manager.store.rows import fresh_columns
 
         value = self.as_value()
         fields = self._meta.concrete_fields
-        blank: dict[str, Any] = {str(field.column): getattr(self, field.attname) for field in fields}
+        row = {str(field.column): getattr(self, field.attname) for field in fields}
         jobs = [
             attrs.evolve(
                 value,
@@ -342,7 +341,7 @@ class ContainerJob(models.Model):
             for number in range(count)
         ]
         manager = get_manager()
-        manager.store.add_rows({**blank, **fresh_columns(job, self.spec)} for job in jobs)
+        manager.store.add_copies(row, jobs)
         manager.announce_new(jobs)
         return [job.id for job in jobs]
 

@@ -3,89 +3,81 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from functools import partial
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 
+import attrs
+
 from container_manager.store import rows
-from container_manager.store.sql import insert, values
-from container_manager_core.job import Job, JobStatus
+from container_manager.store.sql import insert, value
+from container_manager_core.job import Job
 from container_manager_core.serialising import to_json
-from container_manager_core.spec import ContainerSpec
 
 _ROWS_A_STATEMENT = 1000
+_LINES_A_WRITE = 200
 _ESCAPES = str.maketrans({"\\": r"\\", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"})
+_OWN = ("id", "name", "created_at", "queued_at", "spec")
+_shared = attrgetter(*(field.name for field in attrs.fields(Job) if field.name not in _OWN))
 
 
 def add(connection: Any, cursor: Any, table: str, added: Iterable[Mapping[str, Any]]) -> None:
-    """Insert rows that have the same columns: with COPY where the driver has it, else many a statement."""
-    found = iter(added)
-    first = next(found, None)
+    """Insert rows: with COPY where the driver has it, else many a statement.
+
+    Args:
+        added: the first row whole; of every other the columns in which it differs from the one before.
+    """
+    changes = iter(added)
+    first = next(changes, None)
     if first is None:
         return
     if connection.vendor == "postgresql" and hasattr(cursor, "copy"):
         with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({', '.join(first)}) FROM STDIN") as copy:
-            lines = _lines(chain([first], found))
-            while some := "".join(islice(lines, _ROWS_A_STATEMENT)):
+            lines = ("\t".join(row) + "\n" for row in _whole(first, changes, _copied))
+            # In small pieces: the server works on one while the next is made.
+            while some := "".join(islice(lines, _LINES_A_WRITE)):
                 copy.write(some)
         return
     statement = insert(table, tuple(first))
-    given = (values(connection, row.values()) for row in chain([first], found))
+    given = (tuple(row) for row in _whole(first, changes, partial(value, connection)))
     while batch := list(islice(given, _ROWS_A_STATEMENT)):
         cursor.executemany(statement, batch)
 
 
-def added_rows(jobs: Sequence[Job]) -> Iterator[Mapping[str, Any]]:
-    """The rows of jobs that the core adds."""
-    spec_text = _remembering()
-    blank: dict[str, Any] | None = None
+def added_rows(jobs: Sequence[Job], like: Mapping[str, Any] | None = None) -> Iterator[Mapping[str, Any]]:
+    """The rows of jobs, as `add` takes them.
+
+    Args:
+        like: the row of a job that is like all of these but for what is a job's own; the spec is that too.
+    """
+    before: Job | None = None
+    shared: Any = None
     for job in jobs:
-        spec = spec_text(job.spec)
-        if not _is_fresh(job):
-            yield rows.added_columns(job, spec)
-            continue
-        if blank is None:
-            blank = rows.added_columns(job, spec)
-        yield {**blank, **rows.fresh_columns(job, spec)}
+        if before is None and like is not None:
+            shared = _shared(job)
+            yield {**like, **rows.own_columns(job)}
+        elif before is None or _shared(job) != shared:
+            shared = _shared(job)
+            yield rows.added_columns(job, to_json(job.spec))
+        elif job.spec is not before.spec:
+            yield {**rows.own_columns(job), "image": rows.text(job.spec.image, 500), "spec": to_json(job.spec)}
+        else:
+            yield rows.own_columns(job)
+        before = job
 
 
-def _is_fresh(job: Job) -> bool:
-    """Whether nothing has become of it yet."""
-    return (
-        job.status is JobStatus.PENDING
-        and job.attempt == 0
-        and job.worker is None
-        and job.failure is None
-        and job.route is None
-        and job.cancel_requested_at is None
-    )
-
-
-def _remembering() -> Callable[[ContainerSpec], str]:
-    """The JSON of specs, that of one object only once."""
-    last: tuple[ContainerSpec, str] | None = None
-
-    def text(spec: ContainerSpec) -> str:
-        nonlocal last
-        if last is None or last[0] is not spec:
-            last = spec, to_json(spec)
-        return last[1]
-
-    return text
-
-
-def _lines(added: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Rows in the text format of COPY. What is the same object as in the row before is not written out again."""
-    before: list[Any] = []
-    texts: list[str] = []
-    for row in added:
-        for number, value in enumerate(row.values()):
-            if number == len(before):
-                before.append(value)
-                texts.append(_copied(value))
-            elif value is not before[number]:
-                before[number] = value
-                texts[number] = _copied(value)
-        yield "\t".join(texts) + "\n"
+def _whole(
+    first: Mapping[str, Any], changes: Iterable[Mapping[str, Any]], convert: Callable[[Any], Any]
+) -> Iterator[list[Any]]:
+    """Whole rows of converted values; always the same list. What does not change is converted once."""
+    places = {name: number for number, name in enumerate(first)}
+    row = [convert(each) for each in first.values()]
+    yield row
+    for changed in changes:
+        for name, each in changed.items():
+            row[places[name]] = convert(each)
+        yield row
 
 
 def _copied(value: Any) -> str:

@@ -181,29 +181,13 @@ def added_columns(job: Job, spec: str) -> dict[str, Any]:
     }
 
 
-def fresh_columns(job: Job, spec: str) -> dict[str, Any]:
-    """Those of the same in which jobs differ of which nothing has become yet."""
+def own_columns(job: Job) -> dict[str, Any]:
+    """Those of the same in which jobs differ that are alike, and run the same spec."""
     return {
         "id": job.id,
         "name": job.name,
-        "docker_host_id": job.requested_host,
-        "host_name": job.requested_host,
-        "image": text(job.spec.image, 500),
-        "priority": job.priority,
-        "scheduled_at": as_stored(job.scheduled_at),
-        "preferred_executor": job.preferred_executor or "",
         "created_at": as_stored(job.created_at),
-        "submitter": job.created_by,
-        "waiting": text(job.waiting),
-        "estimated_cost": money(job.estimated_cost),
-        "actual_cost": money(job.actual_cost),
-        "exit_code": job.exit_code,
-        "started_at": as_stored(job.started_at),
-        "finished_at": as_stored(job.finished_at),
-        "epoch": job.epoch,
-        "due_at": due_at(job),
         "overdue_at": microseconds(job.queue_deadline),
-        "spec": spec,
         "facts": facts_to_json(job, created=True),
     }
 

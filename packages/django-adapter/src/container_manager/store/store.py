@@ -65,19 +65,23 @@ class OrmStore:
         return self._installation_id
 
     def add_many(self, jobs: Sequence[Job]) -> None:
-        self.add_rows(added_rows(jobs))
+        self._add(lambda: added_rows(jobs))
 
-    def add_rows(self, added: Iterable[Mapping[str, Any]]) -> None:
-        """Add jobs as rows, each with the same columns, and wake the workers. Raises `InvalidInput` for an id twice."""
-        found = list(added)
+    def add_copies(self, row: Mapping[str, Any], jobs: Sequence[Job]) -> None:
+        """Add jobs that are like a row but for what is a job's own. Raises `InvalidInput` for an id twice.
 
+        Args:
+            row: every column.
+        """
+        self._add(lambda: added_rows(jobs, row))
+
+    def _add(self, added: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
         def write(cursor: Any) -> None:
-            add(connections[self.database.alias], cursor, rows.JOBS, found)
+            add(connections[self.database.alias], cursor, rows.JOBS, added())
             self._notify(cursor)
 
         try:
-            if found:
-                self.database.write(write)
+            self.database.write(write)
         except IntegrityError as error:
             raise InvalidInput("job.id", f"an id is taken ({error})", "make a new one for each job") from error
 
