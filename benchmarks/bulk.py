@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,9 @@ def django(url: str) -> Iterator[tuple[ContainerManager, Any]]:
 
     setup()
     call_command("migrate", verbosity=0)
-    from container_manager.manager import get_manager
     from django.db import connection
+
+    from container_manager.manager import get_manager
 
     manager = get_manager()
     manager.submit_many(alike(1))
@@ -132,9 +134,11 @@ def opened(where: str) -> Iterator[tuple[ContainerManager, Any]]:
     else:
         from support.postgres import open_postgres
 
-        with open_postgres() as server:
-            with django(f"postgresql://postgres@127.0.0.1:{server.port}/postgres") as found:
-                yield found
+        with (
+            open_postgres() as server,
+            django(f"postgresql://postgres@127.0.0.1:{server.port}/postgres") as found,
+        ):
+            yield found
 
 
 def measure(where: str, jobs: int, rounds: int) -> None:
@@ -146,15 +150,17 @@ def measure(where: str, jobs: int, rounds: int) -> None:
             ours: list[float] = []
             raw: list[float] = []
             for _ in range(rounds):
-                ours.append(seconds(lambda: manager.submit_many(wanted)))
+                ours.append(seconds(partial(manager.submit_many, wanted)))
                 rows = bare.take()
-                raw.append(seconds(lambda: bare.load(rows)))
+                raw.append(seconds(partial(bare.load, rows)))
                 if len(bare.take()) != len(rows):
                     raise SystemExit("the bare load has lost rows")
             mine, limit = statistics.median(ours), statistics.median(raw)
             ratio = statistics.median(one / other for one, other in zip(ours, raw, strict=True))
             allowed = TARGETS[where] * jobs / 100_000
-            print(f"{where:<11} {make.__name__:<10} {mine:>8.2f} {limit:>8.2f} {ratio:>6.2f} {allowed:>8.2f}", flush=True)
+            print(
+                f"{where:<11} {make.__name__:<10} {mine:>8.2f} {limit:>8.2f} {ratio:>6.2f} {allowed:>8.2f}", flush=True
+            )
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -174,10 +180,10 @@ def main() -> None:
     if arguments.bulk_store:
         measure(arguments.bulk_store, arguments.bulk_jobs, arguments.bulk_rounds)
         return
-    print(f"{arguments.bulk_jobs} jobs\n{'store':<11} {'jobs':<10} {'ours s':>8} {'bare s':>8} {'ratio':>6} {'allowed':>8}")
+    print(f"{arguments.bulk_jobs} jobs")
+    print(f"{'store':<11} {'jobs':<10} {'ours s':>8} {'bare s':>8} {'ratio':>6} {'allowed':>8}", flush=True)
     for where in TARGETS:
         given = ["--bulk-jobs", str(arguments.bulk_jobs), "--bulk-rounds", str(arguments.bulk_rounds)]
-        sys.stdout.flush()
         subprocess.run([sys.executable, __file__, "--bulk-store", where, *given], check=True)
 
 

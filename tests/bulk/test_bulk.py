@@ -47,7 +47,11 @@ def test_a_batch_that_is_submitted_again_adds_only_what_is_missing() -> None:
     assert seen == [(SUBMITTED_AT_ONCE, len(wanted))]
     stored = world.manager.submit_many(wanted, batch="nightly", on_batch=lambda done, total: seen.append((done, total)))
     assert len(stored) == SUBMITTED_AT_ONCE + 10
-    assert seen[1:] == [(SUBMITTED_AT_ONCE, len(wanted)), (2 * SUBMITTED_AT_ONCE, len(wanted)), (len(wanted), len(wanted))]
+    assert seen[1:] == [
+        (SUBMITTED_AT_ONCE, len(wanted)),
+        (2 * SUBMITTED_AT_ONCE, len(wanted)),
+        (len(wanted), len(wanted)),
+    ]
     assert world.manager.submit_many(wanted, batch="nightly") == []
     everything = world.manager.list(JobQuery(limit=10_000))
     assert sorted(job.name for job in everything) == sorted(each.name for each in wanted)

@@ -17,6 +17,8 @@ from support.unavailable import ServiceUnavailable
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+"""Of every answer: nothing from another origin, and neither scripts nor styles that stand in the page itself."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,7 +41,7 @@ def browser(project: str) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def site(project: str) -> Iterator[str]:
-    """The project's address, static files included."""
+    """The project's address, static files included; each answer carries the strict `POLICY`."""
     from django.contrib.staticfiles.handlers import StaticFilesHandler
     from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
     from django.core.wsgi import get_wsgi_application
@@ -48,9 +50,17 @@ def site(project: str) -> Iterator[str]:
         def log_message(self, *args: Any) -> None:
             pass
 
+    application = StaticFilesHandler(get_wsgi_application())
+
+    def strict(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, [*headers, ("Content-Security-Policy", POLICY)], *rest)
+
+        return application(environ, start)
+
     server = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
     server.daemon_threads = True
-    server.set_app(StaticFilesHandler(get_wsgi_application()))
+    server.set_app(strict)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -92,7 +102,10 @@ def size(request: pytest.FixtureRequest) -> dict[str, int]:
 def open_page(
     browser: Any, site: str, size: dict[str, int], request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Any]]:
-    """Opens a page that is logged in; fails the test when it asked another origin or had an error of a script."""
+    """Opens a page that is logged in.
+
+    Fails the test when it asked another origin, broke the policy of the site or had an error of a script.
+    """
     from django.contrib.auth import get_user_model
 
     wrong: list[str] = []
@@ -102,6 +115,10 @@ def open_page(
         if not address.startswith((f"{site}/", "data:")):
             wrong.append(f"asked {address}")
 
+    def listen(message: Any) -> None:
+        if "Content Security Policy" in message.text:
+            wrong.append(message.text)
+
     def open_one(**options: Any) -> Any:
         get_user_model().objects.create_superuser("root", password="a password")
         context = browser.new_context(viewport=size, base_url=site, **options)
@@ -109,6 +126,7 @@ def open_page(
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("request", lambda sent: check(sent.url))
+        page.on("console", listen)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto("/admin/")
         page.fill("#id_username", "root")

@@ -75,13 +75,17 @@ class Bulk:
         self.acceptance.compliance.policy.check_count(len(wanted))
         ids = (uuid4() if batch is None else self._id(batch, number) for number in range(len(wanted)))
         jobs = self.acceptance.accept(zip(wanted, ids, strict=True))
+        listens = self.plugins.hook.container_manager_job_changed.get_hookimpls()
         stored: list[Job] = []
         for done, part in _parts(jobs, SUBMITTED_AT_ONCE):
-            known = {job.id for _, some in _parts(part) for job in self._jobs([job.id for job in some])} if batch else ()
+            known = (
+                {job.id for _, some in _parts(part) for job in self._jobs([job.id for job in some])} if batch else ()
+            )
             missing = [job for job in part if job.id not in known]
             self.store.add_many(missing)
-            for job in missing:
-                self.announce(job, None)
+            if listens:
+                for job in missing:
+                    self.announce(job, None)
             stored += missing
             _tell(on_batch, done, len(jobs))
         return stored

@@ -40,8 +40,12 @@ class Compliance:
 
     def ask_plugins(self, job: Job) -> None:
         """Accept a job as far as plugins go. Raises `PolicyRefusal`."""
-        if self._plugins.hook.container_manager_policy.get_hookimpls():
-            _refuse(self._ask(job))
+        _refuse(self._ask(job))
+
+    @property
+    def plugins_judge(self) -> bool:
+        """Whether any plugin has a say."""
+        return bool(self._plugins.hook.container_manager_policy.get_hookimpls())
 
     def _ask(self, job: Job) -> Violation | None:
         try:

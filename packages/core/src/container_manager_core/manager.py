@@ -501,9 +501,7 @@ def _fixed(hosts: Iterable[Host]) -> HostSource:
     return lambda: by_name
 
 
-def _submissions(
-    wanted: Iterable[ContainerSpec | Submission], name: str, priority: int
-) -> Iterator[Submission]:
+def _submissions(wanted: Iterable[ContainerSpec | Submission], name: str, priority: int) -> Iterator[Submission]:
     """A submission each; specs in a row that are one object share theirs."""
     shared: Submission | None = None
     for each in wanted:

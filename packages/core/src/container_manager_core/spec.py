@@ -161,7 +161,7 @@ class ContainerSpec:
     )
     environment: Mapping[str, str] = attrs.field(factory=dict, converter=_environment)
     secrets: Mapping[str, Secret] = attrs.field(factory=dict, converter=_secrets)
-    resources: Resources = Resources()
+    resources: Resources = attrs.field(default=Resources())
     timeout_seconds: float | None = None
     expected_seconds: float | None = None
     max_cost: Decimal | None = attrs.field(default=None, converter=attrs.converters.optional(_max_cost))
@@ -184,7 +184,7 @@ class ContainerSpec:
     init: bool = False
     pull: PullPolicy | None = attrs.field(default=None, converter=attrs.converters.optional(_pull_policy))
     platform: str | None = None
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = attrs.field(default=RetryPolicy())
     max_output_bytes: int = 64 * 1024 * 1024
     auto_remove: bool = True
 

@@ -9,26 +9,35 @@ from typing import Any
 
 from container_manager_core.failure import Failure
 from container_manager_core.job import Job, Route
-from container_manager_core.serialising import from_plain, plain_to_json, to_plain
+from container_manager_core.serialising import from_plain, plain_to_json, to_json
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-_WRITE: Mapping[str, Callable[[Any], Any]] = {
-    "queued_at": datetime.isoformat,
-    "scheduled_at": datetime.isoformat,
-    "preferred_executor": _same,
-    "created_by": _same,
-    "not_before": datetime.isoformat,
-    "waiting": _same,
-    "route": to_plain,
-    "exit_code": _same,
-    "failure": to_plain,
-    "started_at": datetime.isoformat,
-    "estimated_cost": str,
-    "actual_cost": str,
+def _moment_text(moment: datetime) -> str:
+    return f'"{moment.isoformat()}"'
+
+
+def _amount_text(amount: Decimal) -> str:
+    return f'"{amount}"'
+
+
+# As JSON: times and amounts have nothing that would have to be escaped, and every job has some.
+_WRITE: Mapping[str, Callable[[Any], str]] = {
+    "queued_at": _moment_text,
+    "scheduled_at": _moment_text,
+    "preferred_executor": plain_to_json,
+    "created_by": plain_to_json,
+    "not_before": _moment_text,
+    "waiting": plain_to_json,
+    "route": to_json,
+    "exit_code": plain_to_json,
+    "failure": to_json,
+    "started_at": _moment_text,
+    "estimated_cost": _amount_text,
+    "actual_cost": _amount_text,
 }
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
@@ -58,15 +67,15 @@ def facts_to_json(job: Job, *, created: bool = False) -> str:
     Args:
         created: also its creation and its end, for a store whose columns do not hold these times exactly.
     """
-    facts = {}
+    facts = []
     if created:
-        facts["created_at"] = job.created_at.isoformat()
+        facts.append(f'"created_at":{_moment_text(job.created_at)}')
         if job.finished_at is not None:
-            facts["finished_at"] = job.finished_at.isoformat()
+            facts.append(f'"finished_at":{_moment_text(job.finished_at)}')
     for (name, write), value in zip(_WRITE.items(), _fact_values(job), strict=True):
         if value is not None:
-            facts[name] = write(value)
-    return plain_to_json(facts)
+            facts.append(f'"{name}":{write(value)}')
+    return f"{{{','.join(facts)}}}"
 
 
 def facts_from_json(text: str) -> dict[str, Any]:
