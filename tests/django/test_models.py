@@ -1,7 +1,7 @@
 """The models: fields, methods, managers, what their checks refuse and what deletion does."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -458,3 +458,29 @@ def test_a_secret_survives_a_new_key_as_long_as_the_old_one_is_kept() -> None:
         reset()
         with pytest.raises(ConfigurationError):
             get_manager().secrets.resolve(made.as_value().spec.secrets)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("2030-01-02 10:00", datetime(2030, 1, 2, 16, tzinfo=UTC)),
+        ("2030-01-02T10:00:00+02:00", datetime(2030, 1, 2, 8, tzinfo=UTC)),
+        ("2030-01-02", datetime(2030, 1, 2, 6, tzinfo=UTC)),
+        (datetime(2030, 1, 2, 10, tzinfo=UTC), datetime(2030, 1, 2, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_time_may_be_given_as_django_s_own_fields_take_it(given: Any, stored: datetime) -> None:
+    """Without a time zone it is in the project's own, America/Chicago."""
+    made = ContainerJob.objects.create(image="busybox", scheduled_at=given)
+    assert made.scheduled_at == stored
+    assert ContainerJob.objects.get().as_value().scheduled_at == stored
+    assert ContainerJob.objects.bulk_create([ContainerJob(image="busybox", scheduled_at=given)])[0].due_at is not None
+
+
+@pytest.mark.parametrize("given", ["tomorrow", "2030-02-30 10:00", ""])
+def test_what_is_no_time_has_the_field_s_own_error(given: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ContainerJob.objects.create(image="busybox", scheduled_at=given)
+    [message] = caught.value.message_dict["scheduled_at"]
+    assert f"“{given}” value has" in message
+    assert not ContainerJob.objects.exists()

@@ -1,11 +1,12 @@
 """Transactions of the project: nothing is started in one that may be rolled back, and news comes after the commit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from container_manager.manager import get_manager, reset
 from container_manager.models import ContainerExecution, ContainerJob, ExecutorHost
@@ -85,6 +86,7 @@ def test_calls_that_need_the_platform_s_answer_are_refused_inside_a_transaction(
         lambda: get_manager().launch(job.id),
         lambda: get_manager().run(ContainerSpec(image="any")),
         lambda: get_manager().run_stored(job.id),
+        ExecutorHost(name="good").health_check,
     ):
         with (
             pytest.raises(transaction.TransactionManagementError, match="not done inside a transaction; call it after"),
@@ -92,6 +94,38 @@ def test_calls_that_need_the_platform_s_answer_are_refused_inside_a_transaction(
         ):
             call()
     assert job.harvest()
+
+
+def test_pages_that_ask_hosts_hold_no_transaction_open_where_every_request_is_one(platform: MockPlatform) -> None:
+    """With ATOMIC_REQUESTS: the test of a connection, from the list and from the page, and the health endpoint."""
+    from django.contrib.auth import get_user_model
+    from django.db import connection
+    from django.test import Client
+
+    host = ExecutorHost.objects.create(name="good", executor_type="mock")
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    hosts = "/admin/container_manager/executorhost/"
+    action = {"action": "test_connection", "_selected_action": [host.pk], "index": "0"}
+    requests: dict[str, Callable[[], Any]] = {
+        "the action": lambda: client.post(hosts, action),
+        "the page's button": lambda: client.post(f"{hosts}{host.pk}/test/"),
+        "health": lambda: client.get("/container-manager/health/"),
+        "metrics": lambda: client.get("/container-manager/metrics/"),
+        "any other page": lambda: client.get(hosts.replace("host", "template")),
+    }
+    in_one = []
+    connection.settings_dict["ATOMIC_REQUESTS"] = True
+    try:
+        for name, send in requests.items():
+            with CaptureQueriesContext(connection) as sent:
+                send()
+            if sent.captured_queries[0]["sql"].startswith("BEGIN"):
+                in_one.append(name)
+    finally:
+        connection.settings_dict["ATOMIC_REQUESTS"] = False
+    assert in_one == ["any other page"]
+    assert ExecutorHost.objects.get().last_health_check is not None
 
 
 def test_news_of_each_move_comes_once_and_in_order_after_it_is_stored(moves: list[tuple[str | None, str]]) -> None:

@@ -1,6 +1,7 @@
 """Lists stay cheap: few queries, and nothing read that is not shown."""
 
 import re
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -45,6 +46,33 @@ def test_the_list_reads_neither_specs_nor_output(superuser: Any) -> None:
     for column in ("spec", "facts", "latest_execution", "executor_metadata", "override_environment"):
         assert f'"{column}"' not in said
     assert "outputchunk" not in said
+
+
+def peak_of(client: Any, address: str) -> int:
+    """The most bytes that Python holds at once for an answer."""
+    client.get(address)
+    tracemalloc.start()
+    try:
+        assert client.get(address).status_code == 200
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_thirty_jobs_of_five_megabytes_of_output_add_nothing_to_the_memory_of_lists(superuser: Any) -> None:
+    output = b"x" * 5_000_000
+    addresses = (JOBS, "/admin/container_manager/containerexecution/", f"{JOBS}dashboard/")
+    jobs = make(30)
+    for job in jobs:
+        run_to(job, "completed")
+    before = [peak_of(superuser, address) for address in addresses]
+    for job in jobs:
+        job.restart()
+        run_to(job, "completed", stdout=output)
+    after = [peak_of(superuser, address) for address in addresses]
+    assert peak_of(superuser, f"{JOBS}{jobs[0].pk}/output/2/stdout/") > 100_000, "what is read is seen"
+    for address, less, more in zip(addresses, before, after, strict=True):
+        assert more - less < 500_000, address
 
 
 @pytest.mark.parametrize("address", ["containerexecution", "executorhost", "containertemplate"])

@@ -135,14 +135,23 @@ def test_every_page_fits_its_window(open_page: Callable[..., Any], docker_host: 
     for address in (
         "",
         "containerjob/",
+        "containerjob/?status=unfinished&q=name",
+        "containerjob/add/",
         f"containerjob/{found.pk}/change/",
+        f"containerjob/{found.pk}/history/",
+        f"containerjob/{found.pk}/delete/",
         f"containerjob/{found.pk}/cancel/",
         "containerjob/dashboard/",
         "containerexecution/",
         "executorhost/",
+        "executorhost/add/",
         f"executorhost/{docker_host.pk}/change/",
+        "containertemplate/",
+        "containertemplate/add/",
         f"containertemplate/{template.pk}/change/",
         f"containertemplate/{template.pk}/jobs/",
+        "environmentvariabletemplate/",
+        "environmentvariabletemplate/add/",
     ):
         answer = page.goto(f"/admin/container_manager/{address}")
         assert answer.status == 200, address

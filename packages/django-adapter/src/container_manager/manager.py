@@ -62,13 +62,19 @@ class DjangoManager(ContainerManager):
         with self._outside("harvest"):
             return super().harvest(job_id)
 
+    def check_host(self, name: str) -> Health:
+        """As the core's; `TransactionManagementError` inside a transaction."""
+        with self._outside("check_host"):
+            return super().check_host(name)
+
     @contextmanager
     def _outside(self, call: str) -> Iterator[None]:
         """A platform is never called while a transaction is open: it may be rolled back, and it locks."""
         if self.is_in_transaction:
             raise transaction.TransactionManagementError(
                 f"{call} calls a platform, which is not done inside a transaction; "
-                f"call it after the commit: transaction.on_commit(...)"
+                f"call it after the commit with transaction.on_commit(...), "
+                f"or mark the view with transaction.non_atomic_requests"
             )
         with self.store.database.lending():
             yield

@@ -9,7 +9,15 @@ from django.core.exceptions import PermissionDenied
 from django.db import connections
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
+from django.db.transaction import non_atomic_requests
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -132,6 +140,11 @@ class ExecutorHostAdmin(HostAdmin):
         """Ask each host now."""
         self._test(request, [host.name for host in queryset[:100]])
 
+    @non_atomic_requests
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The action asks hosts, for which no transaction is held open."""
+        return super().changelist_view(request, extra_context)
+
     def _test(self, request: HttpRequest, names: list[str]) -> None:
         get_manager().fleet.refresh()
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
@@ -154,6 +167,7 @@ class ExecutorHostAdmin(HostAdmin):
         )
         return [own, *super().get_urls()]
 
+    @non_atomic_requests
     def test_view(self, request: HttpRequest, host_id: int) -> HttpResponseBase:
         """Asks one host, and goes back to its page."""
         if not self.has_test_permission(request):

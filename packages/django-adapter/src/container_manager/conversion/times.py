@@ -1,8 +1,11 @@
 """Times: aware UTC in the core, as the project has them in the database."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import DateTimeField
 from django.utils import timezone
 
 
@@ -18,3 +21,20 @@ def as_stored(moment: datetime | None) -> datetime | None:
     if moment is None or settings.USE_TZ:
         return moment
     return timezone.make_naive(moment, timezone.get_default_timezone())
+
+
+def given_moment(field: "DateTimeField[Any, Any]", value: Any) -> datetime | None:
+    """What somebody gave for a field, a string among others, as its type; a naive one of these is the project's time.
+
+    Raises:
+        ValidationError: the field's own, for what is no time.
+    """
+    if value is None or isinstance(value, datetime):
+        return value
+    try:
+        moment: datetime = field.to_python(value)
+    except ValidationError as error:
+        raise ValidationError({field.name: error.messages}) from error
+    if settings.USE_TZ and timezone.is_naive(moment):
+        return timezone.make_aware(moment, timezone.get_default_timezone())
+    return moment

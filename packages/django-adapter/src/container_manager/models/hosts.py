@@ -162,7 +162,11 @@ class ExecutorHost(models.Model):
         return fleet.executor(self.name)
 
     def health_check(self) -> "Health":
-        """Ask the platform now and store the answer. Blocks for up to the executor's own timeout."""
+        """Ask the platform now and store the answer. Blocks for up to the executor's own timeout.
+
+        Raises:
+            TransactionManagementError: inside a transaction, which would be held open meanwhile.
+        """
         from container_manager.manager import get_manager
 
         manager = get_manager()

@@ -14,6 +14,7 @@ from django.db import DatabaseError, models
 from django.utils import timezone
 
 from container_manager.conversion.errors import as_validation_error
+from container_manager.conversion.times import given_moment
 from container_manager.models.hosts import ExecutorHost, _keep_what_is_unfinished
 from container_manager.models.references import HostReference
 from container_manager.models.templates import (
@@ -318,6 +319,8 @@ class ContainerJob(models.Model):
         """
         from container_manager.conversion.jobs import fix
 
+        self.scheduled_at = given_moment(_field("scheduled_at"), self.scheduled_at)
+        self.created_at = given_moment(_field("created_at"), self.created_at) or timezone.now()
         try:
             fix(self, hosts)
         except InvalidInput as error:
@@ -485,6 +488,10 @@ class ContainerJob(models.Model):
 
         route = self.as_value().route
         return None if route is None else to_plain(route)
+
+
+def _field(name: str) -> Any:
+    return ContainerJob._meta.get_field(name)
 
 
 def _percent(used: float | None, limit: float | None) -> float | None:
