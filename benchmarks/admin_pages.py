@@ -1,0 +1,186 @@
+"""How long the admin's list of jobs takes with 100,000 and 1,000,000 jobs on PostgreSQL, beside an empty admin page.
+
+nox -s bench
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from support.postgres import open_postgres
+
+PROJECT = Path(__file__).parent.parent / "tests" / "django"
+JOBS = "/admin/container_manager/containerjob/"
+TABLE = "container_manager_containerjob"
+ALLOWED = {"list": (6, 50.0), "fragment, 50 jobs": (6, 5.0)}
+"""Queries, and milliseconds of server time with the smaller number of jobs."""
+
+GROWTH = 1.2
+"""So many times as long it may take with the larger number."""
+
+_VALUES = {
+    "id": "gen_random_uuid()",
+    "name": "'job ' || n",
+    "status": "CASE WHEN n % 100 = 0 THEN 'running' WHEN n % 50 = 1 THEN 'pending'"
+    " WHEN n % 10 = 2 THEN 'failed' ELSE 'completed' END",
+    "created_at": "now() - n * interval '1 second'",
+    "started_at": "now() - n * interval '1 second'",
+    "finished_at": "CASE WHEN n % 100 = 0 THEN NULL ELSE now() END",
+    "failure_kind": "CASE WHEN n % 10 = 2 THEN 'exit' ELSE '' END",
+    "actual_cost": "0.001",
+    "attempt": "1",
+    "host_name": "'host ' || (n % 5)",
+}
+
+
+def project(url: str) -> None:
+    """A migrated project with somebody who may look at jobs and no more."""
+    sys.path.append(str(PROJECT))
+    os.environ["CONTAINER_MANAGER_TEST_DATABASE_URL"] = url
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    from django.contrib.auth.models import Permission, User
+
+    from container_manager.models import ContainerJob, ContainerTemplate
+
+    template = ContainerTemplate.objects.create(name="template", docker_image="busybox")
+    ContainerJob.objects.create(name="seed", template=template)
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+
+
+def fill(first: int, last: int) -> None:
+    """Add jobs of this range of numbers, made by the server itself."""
+    from django.db import connection
+
+    from container_manager.models import ContainerJob
+
+    columns = [str(field.column) for field in ContainerJob._meta.concrete_fields]
+    values = [_VALUES.get(column, f"seed.{column}") for column in columns]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {TABLE} ({', '.join(columns)}) SELECT {', '.join(values)}"
+            f" FROM (SELECT * FROM {TABLE} WHERE name = 'seed') seed, generate_series({first}, {last}) n"
+        )
+        cursor.execute(f"VACUUM ANALYZE {TABLE}")
+
+
+class Server:
+    """Django's request handler, without a web server or a test client around it."""
+
+    def __init__(self) -> None:
+        from django.contrib.auth.models import User
+        from django.core.handlers.base import BaseHandler
+        from django.test import Client
+
+        client = Client()
+        client.force_login(User.objects.get(username="viewer"))
+        self._session = client.cookies["sessionid"].value
+        self._handler = BaseHandler()
+        self._handler.load_middleware()
+
+    def answer(self, address: str) -> Any:
+        """What is sent for an address."""
+        from django.test import RequestFactory
+
+        request = RequestFactory().get(address)
+        request.COOKIES["sessionid"] = self._session
+        answer = self._handler.get_response(request)
+        answer.close()
+        if answer.status_code != 200:
+            raise SystemExit(f"{address}: {answer.status_code}")
+        return answer
+
+    def milliseconds(self, address: str) -> float:
+        """How long it works on an answer."""
+        began = time.perf_counter()
+        self.answer(address)
+        return 1000 * (time.perf_counter() - began)
+
+    def queries(self, address: str) -> int:
+        """How many statements it sends for it."""
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        with CaptureQueriesContext(connection) as sent:
+            self.answer(address)
+        return len(sent)
+
+
+def addresses() -> Mapping[str, str]:
+    """What is measured. The bare page is one of the admin's own: session, user and permissions, and a hundred bytes."""
+    from container_manager.admin.versions import version_of, write_versions
+    from container_manager.models import ContainerJob
+
+    shown = ContainerJob.objects.filter(status__in=["pending", "running"])[:50]
+    versions = write_versions((job.pk, version_of(job)) for job in shown)
+    newest = ContainerJob.objects.latest().created_at.isoformat().replace("+", "%2B")
+    return {
+        "bare": f"{JOBS}live/?jobs=&newest=",
+        "list": JOBS,
+        "list, failed": f"{JOBS}?status=failed",
+        "list, page 200": f"{JOBS}?p=200",
+        "fragment, 50 jobs": f"{JOBS}live/?jobs={versions}&newest={newest}",
+    }
+
+
+def measured(server: Server, pages: Mapping[str, str], rounds: int) -> Mapping[str, Sequence[float]]:
+    """Milliseconds of each page, in turn, so that a machine that slows down slows all."""
+    times: dict[str, list[float]] = {name: [] for name in pages}
+    for number in range(rounds + 2):
+        for name, address in pages.items():
+            took = server.milliseconds(address)
+            if number >= 2:
+                times[name].append(took)
+    return times
+
+
+def show(jobs: int, server: Server, rounds: int, before: Mapping[str, float]) -> Mapping[str, float]:
+    """Measure, print a line for each page, and return the medians."""
+    pages = addresses()
+    times = measured(server, pages, rounds)
+    medians = {name: statistics.median(each) for name, each in times.items()}
+    for name, address in pages.items():
+        most = ALLOWED[name][0] if name in ALLOWED else 0
+        grown = f"{medians[name] / before[name]:.2f}" if before else ""
+        allowed = "" if name not in ALLOWED else f"{ALLOWED[name][1]:.0f} ms, {most} queries"
+        print(
+            f"{jobs:>9} {name:<18} {server.queries(address):>7} {medians[name]:>8.1f} {min(times[name]):>8.1f}"
+            f" {medians[name] / medians['bare']:>7.1f} {grown:>7}  {allowed}",
+            flush=True,
+        )
+    return medians
+
+
+def main() -> None:
+    """Measure with the smaller and then with the larger number of jobs, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--admin-jobs", type=int, nargs=2, default=(100_000, 1_000_000))
+    parser.add_argument("--admin-rounds", type=int, default=25)
+    arguments, _ = parser.parse_known_args()
+    with open_postgres() as database:
+        project(f"postgresql://postgres@127.0.0.1:{database.port}/postgres")
+        server = Server()
+        print(f"{'jobs':>9} {'page':<18} {'queries':>7} {'ms':>8} {'least':>8} {'x bare':>7} {'growth':>7}  allowed")
+        there = 0
+        medians: Mapping[str, float] = {}
+        for jobs in arguments.admin_jobs:
+            fill(there + 1, jobs)
+            medians, there = show(jobs, server, arguments.admin_rounds, medians), jobs
+        from django.db import connections
+
+        connections.close_all()
+    print(f"growth is allowed up to {GROWTH}")
+
+
+if __name__ == "__main__":
+    main()
