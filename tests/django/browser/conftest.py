@@ -117,7 +117,7 @@ def open_page(
 
     def listen(message: Any) -> None:
         if "Content Security Policy" in message.text:
-            wrong.append(message.text)
+            wrong.append(f"{message.location['url']}: {message.text}")
 
     def open_one(**options: Any) -> Any:
         get_user_model().objects.create_superuser("root", password="a password")
