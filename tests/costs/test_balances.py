@@ -121,3 +121,19 @@ def test_the_account_of_a_run_is_found_by_its_beginning_and_tells_whose_it_is(
 def test_what_was_spent_beyond_a_cap_leaves_nothing() -> None:
     balance = BudgetBalance(budget=Budget(cap=1), scope={}, spent=Budget(cap=2).cap)
     assert (balance.left, balance.whom) == (0, "everything")
+
+
+def test_an_account_has_a_name_of_limited_length_whatever_the_values_are() -> None:
+    """The Django adapter's column has 500 characters."""
+    budget = Budget(cap=1, host="*", label=f"{'l' * 63}=*", user="*")
+    names = {}
+    for character in ("a", "é", "\U0001f600", '"', "\\", "\x01"):
+        for end in ("1", "2"):
+            value = character * 254 + end
+            run = job(labels={"l" * 63: value}, created_by=value)
+            account = budget.account(run, host("h" * 255), NOW)
+            assert account is not None
+            assert len(account) <= 500
+            assert budget.share(account, NOW) is not None
+            names[account] = value
+    assert len(names) == 12, "two values share an account"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 import attrs
@@ -18,6 +19,10 @@ from container_manager_core.validation import require_given, require_member, req
 
 EACH = "*"
 _LABEL = "label:"
+_LONGEST = 100
+"""Characters of a value in an account's name, as JSON."""
+
+_BEGINNING = 32
 _JSON_TEXT = r'null|"(?:[^"\\]|\\.)*"'
 
 
@@ -119,10 +124,10 @@ class Budget:
 
         Returns:
             None for an account of another budget or another period. A value is None for jobs without that label or
-            user.
+            user; a very long one is shortened.
         """
         values = [
-            f"({_JSON_TEXT if wanted == EACH else re.escape(json.dumps(wanted))})" for wanted in self.scope.values()
+            f"({_JSON_TEXT if wanted == EACH else re.escape(_written(wanted))})" for wanted in self.scope.values()
         ]
         words = [f" {re.escape(name)}={value}" for name, value in zip(self.scope, values, strict=True)]
         found = re.fullmatch(re.escape(self.period.key(now)) + "".join(words), account)
@@ -132,4 +137,13 @@ class Budget:
 
 
 def _word(name: str, value: str | None) -> str:
-    return f"{name}={json.dumps(value)}"
+    return f"{name}={_written(value)}"
+
+
+def _written(value: str | None) -> str:
+    """As JSON; a long value by its beginning and a digest, as a store keys accounts by their names."""
+    text = json.dumps(value)
+    if value is None or len(text) <= _LONGEST:
+        return text
+    beginning = "".join(each for each in value if each.isprintable() and each not in '"\\')[:_BEGINNING]
+    return json.dumps(f"{beginning}…{sha256(value.encode()).hexdigest()[:_BEGINNING]}", ensure_ascii=False)
