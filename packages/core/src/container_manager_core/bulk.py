@@ -163,14 +163,14 @@ class Bulk:
         return ids
 
     def _all(self, query: JobQuery) -> Iterator[Job]:
-        for _, some in _parts(query.ids) if query.ids else [(0, ())]:
+        for _, some in _parts(query.ids) if query.ids is not None else [(0, None)]:
             page = attrs.evolve(query, ids=some, limit=BATCH, before=None)
             while found := self.store.list(page):
                 yield from found
                 page = attrs.evolve(page, before=(found[-1].created_at, found[-1].id))
 
     def _jobs(self, ids: Sequence[UUID]) -> Sequence[Job]:
-        return self.store.list(JobQuery(ids=ids, limit=len(ids))) if ids else []
+        return self.store.list(JobQuery(ids=ids, limit=len(ids)))
 
     def _restart(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """Restart them; those that could not be, with the reason."""

@@ -68,7 +68,7 @@ class Selection:
         from container_manager_core.store.protocol import JobQuery
 
         return JobQuery(
-            ids=[manager.resolve(job_id) for job_id in self.ids],
+            ids=[manager.resolve(job_id) for job_id in self.ids] or None,
             statuses=statuses_of(self.statuses),
             host=self.host,
             name=self.name,

@@ -366,7 +366,7 @@ def _matches(job: Job, query: JobQuery) -> bool:
         query.name is None or job.name == query.name,
         query.label is None or job.spec.labels.get(query.label[0]) == query.label[1],
         query.user is None or job.created_by == query.user,
-        not query.ids or job.id in query.ids,
+        query.ids is None or job.id in query.ids,
         query.before is None or (job.created_at, job.id) < query.before,
     )
     return all(wishes)

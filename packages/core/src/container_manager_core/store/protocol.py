@@ -26,7 +26,7 @@ class JobQuery:
         name: jobs of this name.
         label: a name and value that the spec's labels have.
         user: who submitted them.
-        ids: any of these jobs; empty means all.
+        ids: any of these jobs, so none where it is empty; None means all.
         limit: at most so many.
         before: only jobs created before this one (paging: the last job's ``(created_at, id)``).
     """
@@ -36,7 +36,7 @@ class JobQuery:
     name: str | None = None
     label: tuple[str, str] | None = None
     user: str | None = None
-    ids: tuple[UUID, ...] = attrs.field(default=(), converter=frozen_sequence)
+    ids: tuple[UUID, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(frozen_sequence))
     limit: int = 100
     before: tuple[datetime, UUID] | None = None
 

@@ -95,8 +95,6 @@ def _restart(job_ids: Sequence[UUID], host: str) -> Outcome:
 
 
 def _move(job_ids: Sequence[UUID], host: str) -> Outcome:
-    if not job_ids:
-        return Outcome()  # a query without ids means every job
     try:
         result = get_manager().bulk.move(JobQuery(ids=job_ids), host)
     except ContainerManagerError as error:

@@ -111,7 +111,7 @@ class OrmStore:
             conditions &= Q(name=query.name)
         if query.user is not None:
             conditions &= Q(submitter=query.user)
-        if query.ids:
+        if query.ids is not None:
             conditions &= Q(id__in=query.ids)
         if query.before is not None:
             created_at, job_id = query.before

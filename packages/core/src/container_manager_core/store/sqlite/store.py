@@ -272,7 +272,7 @@ def _listing(query: JobQuery) -> tuple[str, Sequence[Any]]:
     if query.user is not None:
         conditions.append("json_extract(facts, '$.created_by') = ?")
         values.append(rows.text(query.user))
-    if query.ids:
+    if query.ids is not None:
         conditions.append(f"id IN ({rows.placeholders(query.ids)})")
         values += [job_id.bytes for job_id in query.ids]
     if query.label is not None:

@@ -151,6 +151,7 @@ class KeepingCases(StoreKit):
         both = (JobStatus.PENDING, JobStatus.COMPLETED)
         assert ids(store.list(JobQuery(user="ann"))) == [red.id]
         assert ids(store.list(JobQuery(ids=[blue.id, plain.id, UUID(int=1)]))) == [plain.id, blue.id]
+        assert ids(store.list(JobQuery(ids=[]))) == [], "of no jobs it lists all"
         assert ids(store.list(JobQuery(ids=[blue.id, red.id], user="ann", statuses=both))) == [red.id]
         assert ids(store.list(JobQuery(host="host-2"))) == [red.id]
         assert ids(store.list(JobQuery(host="host-1"))) == [plain.id]
