@@ -3,18 +3,15 @@
 nox -s bench
 """
 
-import argparse
-import os
 import statistics
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from support.postgres import open_postgres
+from measuring.figure import Figure, options, show
+from measuring.project import project
 
-PROJECT = Path(__file__).parent.parent / "tests" / "django"
+SIZES, QUICK_SIZES = (100_000, 1_000_000), (12_000, 24_000)
 JOBS = "/admin/container_manager/containerjob/"
 TABLE = "container_manager_containerjob"
 ALLOWED = {"list": (6, 50.0), "fragment, 50 jobs": (6, 5.0)}
@@ -38,23 +35,15 @@ _VALUES = {
 }
 
 
-def project(url: str) -> None:
-    """A migrated project with somebody who may look at jobs and no more."""
-    sys.path.append(str(PROJECT))
-    os.environ["CONTAINER_MANAGER_TEST_DATABASE_URL"] = url
-    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
-    import django
-    from django.core.management import call_command
-    from django.db import connections
-
-    django.setup()
-    # As a server that is worth measuring has it: a connection outlives its request.
-    connections["default"].settings_dict["CONN_MAX_AGE"] = None
-    call_command("migrate", verbosity=0)
+def prepare() -> None:
+    """A job that the others are copies of, and somebody who may look at jobs and no more."""
     from django.contrib.auth.models import Permission, User
+    from django.db import connections
 
     from container_manager.models import ContainerJob, ContainerTemplate
 
+    # As a server that is worth measuring has it: a connection outlives its request.
+    connections["default"].settings_dict["CONN_MAX_AGE"] = None
     template = ContainerTemplate.objects.create(name="template", docker_image="busybox")
     ContainerJob.objects.create(name="seed", template=template)
     viewer = User.objects.create_user("viewer", is_staff=True)
@@ -147,42 +136,33 @@ def measured(server: Server, pages: Mapping[str, str], rounds: int) -> Mapping[s
     return times
 
 
-def show(jobs: int, server: Server, rounds: int, before: Mapping[str, float]) -> Mapping[str, float]:
-    """Measure, print a line for each page, and return the medians."""
+def tell(jobs: int, server: Server, rounds: int, before: Mapping[str, float]) -> Mapping[str, float]:
+    """Measure, print the rows, and return the medians in milliseconds."""
     pages = addresses()
     times = measured(server, pages, rounds)
     medians = {name: statistics.median(each) for name, each in times.items()}
+    bare = f"{medians['bare']:.1f} ms for an empty admin page"
     for name, address in pages.items():
-        most = ALLOWED[name][0] if name in ALLOWED else 0
-        grown = f"{medians[name] / before[name]:.2f}" if before else ""
-        allowed = "" if name not in ALLOWED else f"{ALLOWED[name][1]:.0f} ms, {most} queries"
-        print(
-            f"{jobs:>9} {name:<18} {server.queries(address):>7} {medians[name]:>8.1f} {min(times[name]):>8.1f}"
-            f" {medians[name] / medians['bare']:>7.1f} {grown:>7}  {allowed}",
-            flush=True,
-        )
+        queries, milliseconds = ALLOWED.get(name, (None, None))
+        what = f"admin on PostgreSQL, {jobs:,} jobs: {name}"
+        show(Figure(what=f"{what}: queries", value=server.queries(address), most=queries))
+        show(Figure(what=what, beside=bare, value=medians[name], unit="ms", most=None if before else milliseconds))
+        if before:
+            grown = medians[name] / before[name]
+            show(Figure(what=f"{what}, beside the smaller number", value=grown, most=GROWTH if queries else None))
     return medians
 
 
 def main() -> None:
-    """Measure with the smaller and then with the larger number of jobs, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--admin-jobs", type=int, nargs=2, default=(100_000, 1_000_000))
-    parser.add_argument("--admin-rounds", type=int, default=25)
-    arguments, _ = parser.parse_known_args()
-    with open_postgres() as database:
-        project(f"postgresql://postgres@127.0.0.1:{database.port}/postgres")
-        server = Server()
-        print(f"{'jobs':>9} {'page':<18} {'queries':>7} {'ms':>8} {'least':>8} {'x bare':>7} {'growth':>7}  allowed")
-        there = 0
+    """Measure with the smaller and then with the larger number of jobs."""
+    given = options(__doc__).parse_args()
+    with project("postgresql"):
+        prepare()
+        server, there = Server(), 0
         medians: Mapping[str, float] = {}
-        for jobs in arguments.admin_jobs:
+        for jobs in QUICK_SIZES if given.quick else SIZES:
             fill(there + 1, jobs)
-            medians, there = show(jobs, server, arguments.admin_rounds, medians), jobs
-        from django.db import connections
-
-        connections.close_all()
-    print(f"growth is allowed up to {GROWTH}")
+            medians, there = tell(jobs, server, 5 * given.rounds, medians), jobs
 
 
 if __name__ == "__main__":

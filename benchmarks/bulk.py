@@ -3,8 +3,6 @@
 nox -s bench
 """
 
-import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -16,15 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from measuring.figure import Figure, options, ratio, show
+from measuring.project import project
+
 from container_manager_core import ContainerManager, ContainerSpec
 from container_manager_core.acceptance import Submission
 from container_manager_core.config import Config
 
+JOBS, QUICK_JOBS = 100_000, 5_000
 TARGETS = {"postgresql": 2.5, "sqlite": 2.0, "embedded": 2.0}
 """Where the jobs go, and the seconds that 100,000 of them may take."""
 
-TABLES = {"postgresql": "container_manager_containerjob", "sqlite": "container_manager_containerjob"}
-PROJECT = Path(__file__).parent.parent / "tests" / "django"
+NAMES = {"postgresql": "PostgreSQL through Django", "sqlite": "SQLite through Django", "embedded": "SQLite"}
+TABLE = "container_manager_containerjob"
 
 
 def alike(jobs: int) -> Sequence[Submission]:
@@ -49,13 +51,13 @@ class PostgresRows:
 
     def take(self) -> bytes:
         with self._connection.cursor() as cursor:
-            with cursor.copy(f"COPY {TABLES['postgresql']} TO STDOUT") as copy:
+            with cursor.copy(f"COPY {TABLE} TO STDOUT") as copy:
                 rows = b"".join(copy)
-            cursor.execute(f"TRUNCATE {TABLES['postgresql']} CASCADE")
+            cursor.execute(f"TRUNCATE {TABLE} CASCADE")
         return rows
 
     def load(self, rows: bytes) -> None:
-        with self._connection.cursor() as cursor, cursor.copy(f"COPY {TABLES['postgresql']} FROM STDIN") as copy:
+        with self._connection.cursor() as cursor, cursor.copy(f"COPY {TABLE} FROM STDIN") as copy:
             copy.write(rows)
 
 
@@ -95,57 +97,24 @@ def embedded() -> Iterator[tuple[ContainerManager, Any]]:
 
 
 @contextmanager
-def django(url: str) -> Iterator[tuple[ContainerManager, Any]]:
-    """The adapter on a database that is migrated first."""
-    sys.path.append(str(PROJECT))
-    os.environ["CONTAINER_MANAGER_TEST_DATABASE_URL"] = url
-    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
-    from django import setup
-    from django.core.management import call_command
+def django(database: str) -> Iterator[tuple[ContainerManager, Any]]:
+    """The adapter on a migrated database."""
+    with project(database):
+        from django.db import connection
 
-    setup()
-    call_command("migrate", verbosity=0)
-    from django.db import connection
+        from container_manager.manager import get_manager
 
-    from container_manager.manager import get_manager
-
-    manager = get_manager()
-    manager.submit_many(alike(1))
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            # As an installation has it: what is committed is on the disk.
-            cursor.execute("ALTER SYSTEM SET fsync = on")
-            cursor.execute("SELECT pg_reload_conf()")
-        yield manager, PostgresRows(connection)
-    else:
-        yield manager, SqliteRows(Path(connection.settings_dict["NAME"]), TABLES["sqlite"])
-    manager.close()
-
-
-@contextmanager
-def opened(where: str) -> Iterator[tuple[ContainerManager, Any]]:
-    """A manager, and what loads bare rows into its table."""
-    if where == "embedded":
-        with embedded() as found:
-            yield found
-    elif where == "sqlite":
-        with tempfile.TemporaryDirectory() as folder, django(f"sqlite:///{folder}/db.sqlite3") as found:
-            yield found
-    else:
-        from support.postgres import open_postgres
-
-        with (
-            open_postgres() as server,
-            django(f"postgresql://postgres@127.0.0.1:{server.port}/postgres") as found,
-        ):
-            yield found
+        manager = get_manager()
+        manager.submit_many(alike(1))
+        rows = SqliteRows(Path(connection.settings_dict["NAME"]), TABLE)
+        yield manager, PostgresRows(connection) if connection.vendor == "postgresql" else rows
 
 
 def measure(where: str, jobs: int, rounds: int) -> None:
-    """Submit and load bare in turn, and print a line for each kind of jobs."""
-    with opened(where) as (manager, bare):
+    """Submit and load bare in turn, and print a row for each kind of jobs."""
+    with embedded() if where == "embedded" else django(where) as (manager, bare):
         bare.take()
-        for make in (alike, different):
+        for make, kind in ((alike, "alike but for their names"), (different, "each with a spec of its own")):
             wanted = make(jobs)
             ours: list[float] = []
             raw: list[float] = []
@@ -155,11 +124,15 @@ def measure(where: str, jobs: int, rounds: int) -> None:
                 raw.append(seconds(partial(bare.load, rows)))
                 if len(bare.take()) != len(rows):
                     raise SystemExit("the bare load has lost rows")
-            mine, limit = statistics.median(ours), statistics.median(raw)
-            ratio = statistics.median(one / other for one, other in zip(ours, raw, strict=True))
-            allowed = TARGETS[where] * jobs / 100_000
-            print(
-                f"{where:<11} {make.__name__:<10} {mine:>8.2f} {limit:>8.2f} {ratio:>6.2f} {allowed:>8.2f}", flush=True
+            show(
+                Figure(
+                    what=f"{jobs:,} jobs created in bulk on {NAMES[where]}, {kind}",
+                    ours=f"{ratio(ours, raw):.2f} times the bare load",
+                    beside=f"{statistics.median(raw):.2f} s for a bare load of the same rows",
+                    value=statistics.median(ours),
+                    unit="s",
+                    most=TARGETS[where] * jobs / JOBS,
+                )
             )
 
 
@@ -171,20 +144,15 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Measure each store in a process of its own, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bulk-jobs", type=int, default=100_000)
-    parser.add_argument("--bulk-rounds", type=int, default=3)
-    parser.add_argument("--bulk-store", choices=list(TARGETS))
-    arguments, _ = parser.parse_known_args()
-    if arguments.bulk_store:
-        measure(arguments.bulk_store, arguments.bulk_jobs, arguments.bulk_rounds)
+    """Measure each store in a process of its own."""
+    parser = options(__doc__)
+    parser.add_argument("--store", choices=list(TARGETS), help="only this one")
+    given = parser.parse_args()
+    if given.store:
+        measure(given.store, QUICK_JOBS if given.quick else JOBS, given.rounds)
         return
-    print(f"{arguments.bulk_jobs} jobs")
-    print(f"{'store':<11} {'jobs':<10} {'ours s':>8} {'bare s':>8} {'ratio':>6} {'allowed':>8}", flush=True)
     for where in TARGETS:
-        given = ["--bulk-jobs", str(arguments.bulk_jobs), "--bulk-rounds", str(arguments.bulk_rounds)]
-        subprocess.run([sys.executable, __file__, "--bulk-store", where, *given], check=True)
+        subprocess.run([sys.executable, __file__, "--store", where, *sys.argv[1:]], check=True)
 
 
 if __name__ == "__main__":
