@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from attrs import evolve
 from django.db import transaction
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
@@ -12,6 +13,7 @@ from container_manager.manager import get_manager, reset
 from container_manager.models import ContainerExecution, ContainerJob, ExecutorHost
 from container_manager.signals import job_status_changed
 from container_manager_core.executors.mock import MockPlatform
+from container_manager_core.job import JobStatus
 from container_manager_core.spec import ContainerSpec
 
 
@@ -169,6 +171,28 @@ def test_a_start_feeds_the_host_s_average(platform: MockPlatform) -> None:
     average = ExecutorHost.objects.get(name="good").average_startup_time
     assert average is not None
     assert 900 <= average < 1000
+
+
+def test_an_average_that_cannot_be_stored_keeps_news_from_nobody() -> None:
+    from django.db import connection
+
+    told: list[str] = []
+
+    def listen(sender: Any, status: str, **facts: Any) -> None:
+        told.append(status)
+
+    ExecutorHost.objects.create(name="good", executor_type="mock")
+    row = ContainerJob.objects.create(image="any")
+    get_manager().worker().run(once=True)
+    running = evolve(get_manager().get(row.id), status=JobStatus.RUNNING)
+    connection.cursor().execute("ALTER TABLE container_manager_executorhost RENAME TO elsewhere")
+    job_status_changed.connect(listen)
+    try:
+        get_manager().plugins.hook.container_manager_job_changed(job=running, previous=JobStatus.LAUNCHING)
+    finally:
+        job_status_changed.disconnect(listen)
+        connection.cursor().execute("ALTER TABLE elsewhere RENAME TO container_manager_executorhost")
+    assert told == ["running"]
 
 
 def test_output_of_any_bytes_survives(platform: MockPlatform) -> None:

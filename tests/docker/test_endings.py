@@ -13,6 +13,7 @@ from container_manager_core.errors import TransientError
 from container_manager_core.executor import ExecutionStatus
 from container_manager_core.failure import FailureKind
 from container_manager_core.resources import Resources
+from container_manager_docker import events
 
 
 def test_out_of_memory_is_told_apart(executor: Any, prepare: Any, wait: Any) -> None:
@@ -25,6 +26,14 @@ def test_out_of_memory_is_told_apart(executor: Any, prepare: Any, wait: Any) -> 
         assert "out of memory" in state.failure.message
         assert "16 MiB" in state.failure.message
         assert not state.failure.retryable
+
+
+def test_the_engine_s_events_tell_of_an_end_for_want_of_memory(executor: Any, prepare: Any, wait: Any) -> None:
+    request = prepare("sh", "-c", "sleep 1; exec tail /dev/zero", resources=Resources(memory_mib=16))
+    execution_id = executor.launch_job(request).execution_id
+    finished_at = wait(executor, execution_id).finished_at.timestamp()
+    ending = events.remembered_ending(executor._engine, execution_id, finished_at, 137)
+    assert ending is events.Ending.OUT_OF_MEMORY
 
 
 def test_exit_code_and_times(executor: Any, prepare: Any, wait: Any) -> None:

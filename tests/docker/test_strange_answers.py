@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from container_manager_core.errors import ExecutorError
 from container_manager_core.executor import ExecutionRequest, ExecutionState, ExecutorContext, OwnedExecution
+from container_manager_core.failure import FailureKind
 from container_manager_core.spec import ContainerSpec
 from container_manager_docker.executor import DockerExecutor
 from container_manager_docker.options import DockerOptions
@@ -189,3 +190,23 @@ def test_a_launch_with_an_answer_that_nobody_understands_may_have_started(strang
     with pytest.raises(ExecutorError) as told:
         strange.executor.launch_job(_request())
     assert told.value.may_have_started
+
+
+@pytest.mark.parametrize(
+    ("action", "attributes", "kind"),
+    [("oom", {}, FailureKind.OUT_OF_MEMORY), ("kill", {"signal": "9"}, FailureKind.LOST), ("start", {}, None)],
+)
+def test_the_engine_s_events_tell_of_an_end_what_its_state_of_the_container_does_not(
+    action: str, attributes: dict[str, str], kind: FailureKind | None
+) -> None:
+    """A busy engine notices an end before it notices what led to it, and never corrects itself."""
+    strange = StrangeEngine()
+    actor = {"ID": ID, "Attributes": attributes}
+    ended = INSPECTED["State"] | {"ExitCode": 137}
+    strange.body = INSPECTED | {"State": ended, "Action": action, "Actor": actor}
+    try:
+        state = strange.executor.check_status(ID)
+    finally:
+        strange.close()
+    assert state.exit_code == 137
+    assert (state.failure and state.failure.kind) == kind

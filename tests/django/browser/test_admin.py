@@ -114,7 +114,8 @@ def test_why_a_job_failed_is_read_at_first_sight(
 ) -> None:
     """Status, kind, sentence and remedy stand in the first window, without scrolling."""
     page = open_page(java_script_enabled=javascript)
-    job("hungry", "sh -c 'x=a; while true; do x=$x$x; done'", docker_host, engine, memory_limit=64)
+    # The engine misses what happens before it has begun to look after a container it started.
+    job("hungry", "sh -c 'sleep 1; exec tail /dev/zero'", docker_host, engine, memory_limit=64)
     _reload_until(page, f"{JOBS}?status=failed", "#result_list tbody tr", 1)
     expect(page.locator("#result_list .cm-why").first).to_have_text("out-of-memory")
     page.locator("#result_list tbody th a").click()

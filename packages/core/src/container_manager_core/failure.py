@@ -1,5 +1,6 @@
 """Why an attempt ended badly: one taxonomy for every platform."""
 
+import signal
 from enum import StrEnum
 
 import attrs
@@ -59,3 +60,26 @@ class Failure:
     def __str__(self) -> str:
         sentence = f"{self.kind.value}: {self.message}" if self.message else self.kind.value
         return f"{sentence}; {self.hint}" if self.hint else sentence
+
+
+def exit_failure(code: int) -> Failure:
+    """Why a command that ended with this code, other than 0, failed, with what the code is known to mean.
+
+    A shell, and an engine, tell of a signal that ended a process as 128 and its number.
+    """
+    message = f"the command ended with exit code {code}"
+    hint = _EXIT_HINTS.get(code, "")
+    if code > _SIGNALLED and not hint:
+        try:
+            hint = f"a signal ended it: {signal.Signals(code - _SIGNALLED).name}"
+        except ValueError:
+            hint = ""
+    return Failure(kind=FailureKind.EXIT, message=message, retryable=True, hint=hint)
+
+
+_SIGNALLED = 128
+_EXIT_HINTS = {
+    126: "that is a shell's code for a command that may not be executed",
+    127: "that is a shell's code for a command that was not found",
+    137: "SIGKILL ended it: look whether it, or a process that it started, had too little memory",
+}

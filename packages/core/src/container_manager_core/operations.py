@@ -27,7 +27,7 @@ from container_manager_core.executor import (
     Harvest,
     LogPage,
 )
-from container_manager_core.failure import Failure, FailureKind
+from container_manager_core.failure import Failure, FailureKind, exit_failure
 from container_manager_core.fleet import Fleet
 from container_manager_core.intake import LogIntake
 from container_manager_core.job import Execution, Job, JobStatus, StopReason
@@ -274,9 +274,7 @@ class Operations:
         if state.failure is not None:
             return evolve(state.failure, message=masker.mask_text(state.failure.message))
         if state.exit_code:
-            return Failure(
-                kind=FailureKind.EXIT, message=f"the command ended with exit code {state.exit_code}", retryable=True
-            )
+            return exit_failure(state.exit_code)
         return None
 
     def _ended(

@@ -1,6 +1,7 @@
 """What the adapter adds to the core: Django's signal, hosts' starting times, secrets and executors in settings."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from container_manager.signals import job_status_changed
-from container_manager_core.errors import ConfigurationError, InvalidInput
+from container_manager_core.errors import ConfigurationError, InvalidInput, StoreUnavailable
 from container_manager_core.executor import ExecutorType
 from container_manager_core.hookspecs import hookimpl
 from container_manager_core.job import Job, JobStatus
@@ -65,7 +66,8 @@ class StartupTimes:
 
         # Two clocks: the platform's says when it started.
         took = max(execution.started_at - execution.created_at, timedelta())
-        get_manager().store.database.run(lambda cursor: ExecutorHost.note_startup(execution.host, took))
+        with suppress(StoreUnavailable):  # an average can do without one of its values
+            get_manager().store.database.run(lambda cursor: ExecutorHost.note_startup(execution.host, took))
 
 
 class SettingsSecrets:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from enum import StrEnum
 from typing import Any
 
 import requests
@@ -64,8 +65,17 @@ def watch(
         _cut(answer)
 
 
-def was_stopped(engine: Engine, container_id: str, finished_at: float, exit_code: int) -> bool:
-    """Whether the engine remembers that the container was sent a signal to stop shortly before it ended.
+class Ending(StrEnum):
+    """What an engine remembers of how a container came to its end."""
+
+    STOPPED = "stopped"
+    """It was sent a signal to stop."""
+    OUT_OF_MEMORY = "out-of-memory"
+    """A process of it was killed for want of memory. A busy engine's state of the container can lack that."""
+
+
+def remembered_ending(engine: Engine, container_id: str, finished_at: float, exit_code: int) -> Ending | None:
+    """What the engine remembers of the last minute of a container that ended; None for nothing of note.
 
     Waits until a tenth of a second after the end, a second where the exit code is one of a signal.
 
@@ -76,10 +86,13 @@ def was_stopped(engine: Engine, container_id: str, finished_at: float, exit_code
         exit_code: how it ended.
     """
     settled_at = finished_at + (_SIGNALLED_SETTLE_SECONDS if exit_code > 128 else _SETTLE_SECONDS)
-    filters = {"type": ["container"], "event": ["kill"], "container": [container_id]}
+    filters = {"type": ["container"], "event": ["kill", "oom"], "container": [container_id]}
     params = {"since": f"{finished_at - 60:.3f}", "until": f"{settled_at:.3f}", "filters": json.dumps(filters)}
     with engine.stream("GET", "/events", action="tell its events", params=params) as answer:
-        return any(_is_stop_signal(event) for event in lines(answer))
+        happened = list(lines(answer))
+    if any(_is_stop_signal(event) for event in happened):
+        return Ending.STOPPED
+    return Ending.OUT_OF_MEMORY if any(event.get("Action") == "oom" for event in happened) else None
 
 
 def remembers_creation(engine: Engine, container_id: str, created_at: float, now: float) -> bool:

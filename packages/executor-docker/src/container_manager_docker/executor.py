@@ -43,6 +43,7 @@ from container_manager_docker.translation.states import (
     is_container_id,
     is_ours,
     listed_state,
+    out_of_memory,
     owned_execution,
     state_of,
     was_started,
@@ -240,22 +241,26 @@ class DockerExecutor(ContainerExecutor):
         if not state.has_ended:
             return state
         metadata = {**state.metadata, "image_digest": self._digest(container["Image"])}
-        return self._explained(container["Id"], attrs.evolve(state, metadata=metadata))
+        return self._explained(container, attrs.evolve(state, metadata=metadata))
 
-    def _explained(self, execution_id: str, state: ExecutionState) -> ExecutionState:
-        """The state, with failure ``lost`` for one that somebody else stopped.
+    def _explained(self, container: Mapping[str, Any], state: ExecutionState) -> ExecutionState:
+        """The state of one that ended, with the failure that the engine's events tell of.
 
         An engine that starts after it was killed stops the containers that outlived it, and one that is shut down
         stops all of its own: by the exit code alone that looks like the command's own end.
         """
-        if not state.has_ended or not state.exit_code or state.failure or execution_id in self._stopped_by_us:
+        execution_id = str(container["Id"])
+        if not state.exit_code or state.failure or execution_id in self._stopped_by_us:
             return state
         if execution_id not in self._stopped_by_others:
             finished = state.finished_at
-            if finished is None or not events.was_stopped(
+            ending = finished and events.remembered_ending(
                 self._engine, execution_id, finished.timestamp(), state.exit_code
-            ):
+            )
+            if not ending:
                 return state
+            if ending is events.Ending.OUT_OF_MEMORY:
+                return attrs.evolve(state, failure=out_of_memory(container))
             self._note_stop(execution_id)
         failure = Failure(
             kind=FailureKind.LOST,

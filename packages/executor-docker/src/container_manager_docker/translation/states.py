@@ -92,10 +92,21 @@ def state_of(container: Mapping[str, Any]) -> ExecutionState:
     return ExecutionState(
         status=ExecutionStatus.EXITED,
         exit_code=_whole_number(state["ExitCode"]),
-        failure=_out_of_memory(container) if state.get("OOMKilled") else None,
+        failure=out_of_memory(container) if state.get("OOMKilled") else None,
         started_at=started_at,
         finished_at=finished_at,
         metadata=metadata,
+    )
+
+
+def out_of_memory(container: Mapping[str, Any]) -> Failure:
+    """Why an inspected container ended that is known to have run out of memory."""
+    limit = (container.get("HostConfig") or {}).get("Memory") or 0
+    amount = f"its memory limit of {limit // 1_048_576} MiB" if limit else "the memory that the machine had"
+    return Failure(
+        kind=FailureKind.OUT_OF_MEMORY,
+        message=f"out of memory: a process of the container was killed, as it used more than {amount}",
+        hint="give the job more memory",
     )
 
 
@@ -157,16 +168,6 @@ def _whole_number(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{value!r} is no whole number")
     return value
-
-
-def _out_of_memory(container: Mapping[str, Any]) -> Failure:
-    limit = (container.get("HostConfig") or {}).get("Memory") or 0
-    amount = f"its memory limit of {limit // 1_048_576} MiB" if limit else "the memory that the machine had"
-    return Failure(
-        kind=FailureKind.OUT_OF_MEMORY,
-        message=f"out of memory: a process of the container was killed, as it used more than {amount}",
-        hint="give the job more memory",
-    )
 
 
 def _job_id(text: str) -> UUID | None:
