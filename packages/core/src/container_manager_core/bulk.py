@@ -145,12 +145,7 @@ class Bulk:
 
     def announce(self, job: Job, previous: JobStatus | None) -> None:
         """Tell the hooks of a move that was stored."""
-        try:
-            self.plugins.hook.container_manager_job_changed(job=job, previous=previous)
-        except Exception:  # a plugin's mistake must not undo what is stored
-            from container_manager_core.log import get_logger
-
-            get_logger().exception("plugin.hook_failed", job_id=str(job.id))
+        self.plugins.tell("container_manager_job_changed", job=job, previous=previous)
 
     def _id(self, batch: str, number: int) -> UUID:
         return uuid5(_BATCHES, f"{self.store.installation_id()} {batch} {number}")

@@ -60,6 +60,25 @@ class Plugins:
         """The hook relay: ``plugins.hook.container_manager_route(job=..., candidates=...)``."""
         return self._manager.hook
 
+    def tell(self, hook: str, **news: Any) -> None:
+        """Pass news on to every plugin. One that fails is logged, and keeps them from no other.
+
+        Args:
+            hook: the name of a hook that answers nothing.
+            news: what the hook takes.
+        """
+        plugins = self._manager.get_plugins()
+        for implementation in reversed(getattr(self.hook, hook).get_hookimpls()):
+            others = plugins - {implementation.plugin}
+            try:
+                self._manager.subset_hook_caller(hook, others)(**news)
+            except Exception:  # a plugin's mistake must stop neither the job nor another plugin
+                from container_manager_core.log import get_logger
+
+                job = news.get("job")
+                facts = {"plugin": implementation.plugin_name, "job_id": str(job.id) if job else None}
+                get_logger().exception("plugin.hook_failed", hook=hook, **facts)
+
     def executor_type(self, name: str, place: str = "executor") -> ExecutorType:
         """The executor type of that name.
 

@@ -80,18 +80,12 @@ class Recorder:
 
     def announce(self, job: Job, previous: JobStatus | None) -> None:
         """Tell the hooks of a move that was stored."""
-        try:
-            self._plugins.hook.container_manager_job_changed(job=job, previous=previous)
-        except Exception:  # a plugin's mistake must not stop the job
-            _log.exception("plugin.hook_failed", hook="container_manager_job_changed", job_id=str(job.id))
+        self._plugins.tell("container_manager_job_changed", job=job, previous=previous)
 
     def warn(self, budget: Budget, spent: Decimal, job: Job) -> None:
         """Tell the hooks of a budget that is nearly used."""
         _log.warning("budget.nearly_used", budget=str(budget), spent=amount_text(spent), job_id=str(job.id))
-        try:
-            self._plugins.hook.container_manager_budget_warning(budget=budget, spent=spent, job=job)
-        except Exception:  # a plugin's mistake must not stop the job
-            _log.exception("plugin.hook_failed", hook="container_manager_budget_warning", job_id=str(job.id))
+        self._plugins.tell("container_manager_budget_warning", budget=budget, spent=spent, job=job)
 
     def _patiently(self, record: Record) -> str:
         pause = FIRST_PAUSE_SECONDS
