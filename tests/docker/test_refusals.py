@@ -2,7 +2,7 @@
 
 import pytest
 
-from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError
+from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError, UpstreamError
 from container_manager_core.failure import FailureKind
 from container_manager_docker.translation.refusals import (
     is_log_driver_missing,
@@ -19,7 +19,7 @@ from container_manager_docker.translation.refusals import (
 @pytest.mark.parametrize(
     ("message", "error", "kind"),
     [
-        ("toomanyrequests: You have reached your pull rate limit", TransientError, FailureKind.PLATFORM),
+        ("toomanyrequests: You have reached your pull rate limit", UpstreamError, FailureKind.PLATFORM),
         (
             "pull access denied for nothing, repository does not exist or may require 'docker login': denied",
             PermanentError,
@@ -34,8 +34,8 @@ from container_manager_docker.translation.refusals import (
         ),
         ('Get "http://r/v2/a/manifests/1": no basic auth credentials', PermanentError, FailureKind.CREDENTIALS),
         ("unauthorized: incorrect username or password", PermanentError, FailureKind.CREDENTIALS),
-        ("dial tcp 127.0.0.1:1: connect: connection refused", TransientError, FailureKind.PLATFORM),
-        ("net/http: TLS handshake timeout", TransientError, FailureKind.PLATFORM),
+        ("dial tcp 127.0.0.1:1: connect: connection refused", UpstreamError, FailureKind.PLATFORM),
+        ("net/http: TLS handshake timeout", UpstreamError, FailureKind.PLATFORM),
         ("write /var/lib/docker/tmp: no space left on device", CapacityError, FailureKind.CAPACITY),
     ],
 )

@@ -15,6 +15,7 @@ from container_manager_core import (
     Resources,
     RetryPolicy,
     TransientError,
+    UpstreamError,
 )
 from container_manager_core.executors.mock import Outcome, Output
 
@@ -98,6 +99,21 @@ def test_no_room_on_a_platform_does_not_use_up_the_attempts() -> None:
         FailureKind.CAPACITY,
         None,
     ]
+
+
+@pytest.mark.parametrize(("error", "at_once"), [(UpstreamError, True), (TransientError, False)])
+def test_a_registry_that_does_not_answer_for_one_job_keeps_no_other_from_its_host(
+    error: type[TransientError], at_once: bool
+) -> None:
+    world = Simulation()
+    world.platform.scripted_faults.add("launch_job", error("no answer"))
+    first = world.submit(retry=RetryPolicy(backoff_seconds=600, jitter=0))
+    worker = world.worker()
+    worker.step()
+    second = world.submit()
+    worker.step()
+    assert world.job(first).status is JobStatus.PENDING
+    assert (world.job(second).status is not JobStatus.PENDING) == at_once
 
 
 def test_a_lost_answer_to_a_launch_starts_nothing_twice() -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         PolicyRefusal,
         StoreUnavailable,
         TransientError,
+        UpstreamError,
     )
     from container_manager_core.executor import ContainerExecutor, ExecutorType, Logs, Stream
     from container_manager_core.failure import Failure, FailureKind
@@ -82,6 +83,7 @@ _HOMES = {
         "PolicyRefusal",
         "StoreUnavailable",
         "TransientError",
+        "UpstreamError",
     ),
     "executor": (
         "ContainerExecutor",
@@ -170,6 +172,7 @@ __all__ = [
     "Stream",
     "Submission",
     "TransientError",
+    "UpstreamError",
     "Usage",
     "WorkerSettings",
     "hookimpl",

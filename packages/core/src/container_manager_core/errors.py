@@ -126,7 +126,7 @@ class PluginError(ContainerManagerError):
 class ExecutorError(ContainerManagerError):
     """A platform refused a call, or could not be asked.
 
-    Executors raise one of the three subclasses, never this class itself.
+    Executors raise one of its subclasses, never this class itself.
 
     Attributes:
         message: what happened, in the platform's words where it has some.
@@ -166,6 +166,13 @@ class TransientError(ExecutorError):
     """The platform did not answer, or asked to try again later."""
 
     retryable = True
+
+
+class UpstreamError(TransientError):
+    """What the platform relies on for this one job, such as the image's registry, did not answer.
+
+    That is no trouble of the host: other jobs go on being sent there.
+    """
 
 
 class CapacityError(ExecutorError):

@@ -16,7 +16,7 @@ from container_manager_core.amounts import amount_text, rounded
 from container_manager_core.budgeting import Budgeting, settle
 from container_manager_core.clock import Clock
 from container_manager_core.config import WorkerSettings
-from container_manager_core.errors import ExecutorError, InvalidInput, TransientError
+from container_manager_core.errors import ExecutorError, InvalidInput, TransientError, UpstreamError
 from container_manager_core.evolving import evolve
 from container_manager_core.executor import (
     Capability,
@@ -209,7 +209,8 @@ class Operations:
 
     def _launch_failed(self, job: Job, error: ExecutorError, masker: Masker) -> Job:
         if isinstance(error, TransientError):
-            if error.kind is not FailureKind.LOST:  # that says nothing of the host
+            of_host = error.kind is not FailureKind.LOST and not isinstance(error, UpstreamError)
+            if of_host:
                 self.fleet.note_failure(_execution(job).host, masker.mask_text(str(error)))
             if error.may_have_started:
                 _log.warning("job.launch_unanswered", job_id=str(job.id), error=masker.mask_text(str(error)))

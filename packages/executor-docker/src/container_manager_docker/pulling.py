@@ -6,7 +6,7 @@ from typing import Any
 
 from docker.utils import parse_repository_tag
 
-from container_manager_core.errors import TransientError
+from container_manager_core.errors import UpstreamError
 from container_manager_docker.client import Engine, lines, message_of
 from container_manager_docker.translation.refusals import pull_refused
 
@@ -32,7 +32,8 @@ def pull(
 
     Raises:
         PermanentError: the image does not exist, or the registry refuses us.
-        TransientError: the registry or the engine does not answer now, or not in time.
+        UpstreamError: the registry does not answer now, or not in time.
+        TransientError: the engine does not answer.
     """
     deadline = monotonic() + timeout_seconds
     repository, tag = parse_repository_tag(image)
@@ -55,7 +56,7 @@ def pull(
             for line in _progress(event):
                 report(line)
             if monotonic() > deadline:
-                raise TransientError(
+                raise UpstreamError(
                     f"the image {image!r} was not pulled within {timeout_seconds:g} seconds",
                     hint="raise the host's pull_timeout_seconds",
                 )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError
+from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError, UpstreamError
 from container_manager_core.failure import FailureKind
 from container_manager_core.secrets import Masker
 
@@ -57,7 +57,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[ExecutorError], FailureKind, str], 
 _REGISTRY: tuple[tuple[re.Pattern[str], type[ExecutorError], FailureKind, str], ...] = (
     (
         re.compile(r"toomanyrequests|too many requests|rate limit|\b429\b", re.I),
-        TransientError,
+        UpstreamError,
         FailureKind.PLATFORM,
         "wait, or log in to the registry for a higher limit",
     ),
@@ -165,7 +165,7 @@ def pull_refused(image: str, message: str) -> ExecutorError:
     for pattern, error, kind, hint in _REGISTRY:
         if pattern.search(message):
             return error(text, kind, hint)
-    return TransientError(text, hint="check the engine's way to the registry")
+    return UpstreamError(text, hint="check the engine's way to the registry")
 
 
 def foreign_container(name: str) -> ExecutorError:
