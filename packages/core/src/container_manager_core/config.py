@@ -39,7 +39,7 @@ class WorkerSettings:
         poll_interval_seconds: longest time between two looks at the store and the platforms;
             events wake the worker earlier.
         lease_seconds: how long a worker that stopped answering keeps its jobs.
-        lost_grace_seconds: how long a platform may not know an execution before it counts as lost.
+        lost_grace_seconds: how long a platform may not know an execution before it counts as lost, or as never started.
         health_interval_seconds: time between two health checks of a host.
         reap_interval_seconds: time between two looks for executions nobody owns.
         calls_per_host: launches, and apart from them harvests, of one host at the same time.

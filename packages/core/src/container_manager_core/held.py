@@ -19,6 +19,9 @@ class Step(StrEnum):
 
     LAUNCH = "launch"
     RECOVER = "recover"
+    """Look whether an attempt was started that may have been."""
+    RELAUNCH = "relaunch"
+    """Look, and start it if it was not: it would be seen by now."""
     REFRESH = "refresh"
     EXTEND = "extend"
     STOP = "stop"
@@ -35,6 +38,7 @@ class Step(StrEnum):
 _LANES = {
     Step.LAUNCH: Lane.LAUNCH,
     Step.RECOVER: Lane.LAUNCH,
+    Step.RELAUNCH: Lane.LAUNCH,
     Step.REFRESH: Lane.FINISH,
     Step.EXTEND: Lane.FINISH,
     Step.STOP: Lane.STOP,
@@ -43,6 +47,8 @@ _LANES = {
     Step.CLEANUP: Lane.FINISH,
 }
 
+_REPEATED = (Step.LAUNCH, Step.RECOVER, Step.RELAUNCH, Step.HARVEST)
+
 
 @attrs.define(eq=False)
 class Held:
@@ -50,7 +56,7 @@ class Held:
 
     Attributes:
         job: as it is stored.
-        fresh: the launch was decided by this worker and not tried yet.
+        asked_at: monotonic time after which nobody has asked the platform to start it; None when nobody ever has.
         busy: a step is under way; everything else waits for it.
         stop: why it is to be stopped, if it is.
         unpaid: it has used up what was held back for it.
@@ -64,7 +70,7 @@ class Held:
     """
 
     job: Job
-    fresh: bool = False
+    asked_at: float | None = None
     busy: bool = False
     stop: StopReason | None = None
     unpaid: bool = False
@@ -129,19 +135,25 @@ class Held:
         since = execution.started_at or execution.created_at
         return since + timedelta(seconds=min(execution.paid_seconds, _LONGEST_SECONDS))
 
-    def next_step(self, now: float) -> Step | None:
+    def next_step(self, now: float, grace_seconds: float) -> Step | None:
         """What to do now; None while there is nothing to do or something is under way.
 
         Args:
             now: monotonic seconds.
+            grace_seconds: how long after a start the platform may not show it yet.
         """
         if self.busy or self.not_before > now:
             return None
         if self.job.status is JobStatus.LAUNCHING:
-            return Step.LAUNCH if self.fresh and self.stop is None else Step.RECOVER
+            return self._next_of_launching(now, grace_seconds)
         if self.job.status is JobStatus.RUNNING:
             return self._next_of_running()
         return Step.CLEANUP if self.job.needs_attention else None
+
+    def _next_of_launching(self, now: float, grace_seconds: float) -> Step:
+        if self.asked_at is None:
+            return Step.LAUNCH if self.stop is None else Step.RELAUNCH
+        return Step.RELAUNCH if now - self.asked_at > grace_seconds else Step.RECOVER
 
     def _next_of_running(self) -> Step | None:
         if self.ended or self.stopped:
@@ -162,7 +174,9 @@ class Held:
             error: why the step failed; it is tried again after a pause that doubles.
             now: monotonic seconds.
         """
-        self.busy = self.fresh = False
+        self.busy = False
+        if step in (Step.LAUNCH, Step.RELAUNCH):
+            self.asked_at = now
         if error is not None:
             self.failures += 1
             self.not_before = now + min(FIRST_PAUSE_SECONDS * 2 ** min(self.failures - 1, 16), LONGEST_PAUSE_SECONDS)
@@ -173,6 +187,8 @@ class Held:
         elif step is Step.EXTEND:
             self.unpaid = False
             self.stop = self.stop or (self.job.execution.stop_reason if self.job.execution else None)
-        elif self.job.status is before.status and step in (Step.LAUNCH, Step.RECOVER, Step.HARVEST):
+        elif self.job.status is before.status and step in _REPEATED:
             self.ended = self.stopped = False
-            self.not_before = now + RECHECK_SECONDS
+            # The longer a start has not shown itself, the less a look is worth.
+            unseen = now - self.asked_at if step is Step.RECOVER and self.asked_at is not None else 0.0
+            self.not_before = now + max(RECHECK_SECONDS, unseen / 4)

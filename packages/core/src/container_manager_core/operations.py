@@ -87,12 +87,16 @@ class Operations:
         self.fleet.note_success(_execution(job).host)
         return self._running(job, launch.execution_id, launch.metadata, launch.started_at)
 
-    def recover(self, job: Job) -> Job:
+    def recover(self, job: Job, *, settled: bool) -> Job:
         """Find out what became of a launch whose answer was lost, by a former worker or by us.
 
+        Args:
+            job: launching.
+            settled: whether the last start that anybody can have asked for is so long ago that it would be seen.
+
         Returns:
-            The job running, when the platform has it; launched, when it certainly has not; else
-            unchanged. Raises `TransientError` while the platform cannot be asked.
+            The job running, when the platform has it; launched, or ended when that was asked for, when it
+            certainly has not; else unchanged. Raises `TransientError` while the platform cannot be asked.
         """
         executor = self._executor(job)
         try:
@@ -104,9 +108,8 @@ class Operations:
             _log.info("job.found", job_id=str(job.id), attempt=job.attempt, execution_id=found)
             return self._running(job, found, {}, None)
         if _execution(job).stop_reason is not None:
-            return self._ended(job, self._judge(job, _NOT_FOUND, Masker(())))
-        waited = (self.clock.now() - _execution(job).created_at).total_seconds()
-        if Capability.IDEMPOTENT_LAUNCH in executor.capabilities or waited > self.settings.lost_grace_seconds:
+            return self._ended(job, self._judge(job, _NOT_FOUND, Masker(()))) if settled else job
+        if settled or Capability.IDEMPOTENT_LAUNCH in executor.capabilities:
             return self.launch(job)
         return job
 

@@ -195,14 +195,15 @@ class Worker:
 
     def _take(self, taken: TakenOn) -> None:
         for job in taken.placed:
-            self._keep(Held(job, fresh=True))
+            self._keep(Held(job))
         for job in taken.adopted:
             self._adopt(job)
         if taken.look_again_seconds is not None:
             self._consult_soon(taken.look_again_seconds)
 
     def _adopt(self, job: Job) -> None:
-        held = Held(job)
+        # Whoever had it may have asked for its start until their lease ended, which is just now at the latest.
+        held = Held(job, asked_at=self._clock.monotonic())
         if job.execution is not None and job.status.is_live:
             held.stop = job.execution.stop_reason
             _log.info("job.adopted", job_id=str(job.id), status=job.status.value, attempt=job.attempt)
@@ -226,7 +227,7 @@ class Worker:
         if refreshes:
             self._refresh_at = now + REFRESH_SECONDS
         for held in self._hand:
-            step = held.next_step(now)
+            step = held.next_step(now, self._settings.lost_grace_seconds)
             if step is None:
                 if held.is_done:
                     self._hand.drop(held)
@@ -257,8 +258,8 @@ class Worker:
         operations, job = self._operations, held.job
         if step is Step.STOP:
             return operations.cancel(job, held.stop or StopReason.CANCELLED)
-        if step is Step.RECOVER:
-            return operations.recover(operations.intend_stop(job, held.stop))
+        if step in (Step.RECOVER, Step.RELAUNCH):
+            return operations.recover(operations.intend_stop(job, held.stop), settled=step is Step.RELAUNCH)
         plain: dict[Step, Callable[[Job], Job]] = {
             Step.LAUNCH: operations.launch,
             Step.REFRESH: operations.refresh,

@@ -34,7 +34,7 @@ class ManagerSettings:
         max_concurrent_jobs: most jobs of one worker at once.
         poll_interval: longest time between two looks at the database and the platforms, in seconds.
         lease_seconds: how long a worker that stopped answering keeps its jobs.
-        lost_grace_seconds: how long a platform may not know an execution before it counts as lost.
+        lost_grace_seconds: how long a platform may not know an execution before it counts as lost, or as never started.
         health_interval_seconds: time between two health checks of a host.
         reap_interval_seconds: time between two looks for executions nobody owns.
         database: alias of the database that holds the jobs.
