@@ -12,11 +12,6 @@ OUTPUT = (Output(data=b"one\n"), Output(data=b"two\n", at_seconds=2), Output(dat
 ENDS = {
     "completes": {"outcome": Outcome(duration_seconds=5, output=OUTPUT)},
     "is lost in the launch": {"outcome": Outcome(duration_seconds=5, output=OUTPUT), "idempotent_launch": False},
-    "is seen late": {
-        "outcome": Outcome(duration_seconds=20, output=OUTPUT),
-        "idempotent_launch": False,
-        "visible_after_seconds": 8,
-    },
 }
 
 

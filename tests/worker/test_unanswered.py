@@ -1,4 +1,4 @@
-"""A start that nobody knows of, on a platform that shows it late and would start it twice, as Cloud Run and Scaleway."""
+"""A start that nobody knows of, on a platform that shows it late and would start it twice, like Cloud Run."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,19 +93,14 @@ class Caller:
         self._session.mount("https://", HTTPAdapter(pool_maxsize=_POOL_SIZE))
         self._session.mount("http://", HTTPAdapter(pool_maxsize=_POOL_SIZE))
 
-    def take_turn(self) -> None:
-        """Wait until one more call may be made."""
-        self._bucket.take()
-
     def call(
         self,
         method: str,
         url: str,
         *,
         action: str,
-        within_seconds: float | None = None,
-        has_turn: bool = False,
         starts_something: bool = False,
+        confirm: Callable[[], float] | None = None,
         **request: Any,
     ) -> requests.Response:
         """One call.
@@ -113,26 +108,22 @@ class Caller:
         Args:
             method, url: the request; ``request`` goes to requests.
             action: what is asked for, for the error's message.
-            within_seconds: how long it may take with all its tries; the host's ``timeout`` is for each.
-            has_turn: whether `take_turn` was called for it.
             starts_something: whether a lost answer may hide that something was started.
+            confirm: called right before each try, when the waiting for it is over; gives the seconds it may take.
 
         Raises:
             ExecutorError: no answer, or one of 400 or more.
         """
-        deadline = time.monotonic() + (within_seconds if within_seconds is not None else float("inf"))
         for number in range(1, self._options.max_tries + 1):
-            if not has_turn or number > 1:
-                self._bucket.take()
-            answer = self._send(method, url, deadline, starts_something, request)
+            self._bucket.take()
+            seconds = self._options.timeout if confirm is None else min(self._options.timeout, confirm())
+            answer = self._send(method, url, seconds, starts_something, request)
             if answer.status_code < 400:
                 return answer
-            pause = _FIRST_PAUSE_SECONDS * 2 ** (number - 1) * random.uniform(0.5, 1.0)
-            last = number == self._options.max_tries or time.monotonic() + pause >= deadline
-            if answer.status_code != THROTTLED or last:
+            if answer.status_code != THROTTLED or number == self._options.max_tries:
                 break
             self._bucket.drain()
-            time.sleep(pause)
+            time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (number - 1) * random.uniform(0.5, 1.0))
         message, facts = words_of(answer)
         raise refused(answer.status_code, message, facts, action, starts_something=starts_something)
 
@@ -141,11 +132,10 @@ class Caller:
         self._session.close()
 
     def _send(
-        self, method: str, url: str, deadline: float, starts_something: bool, request: Mapping[str, Any]
+        self, method: str, url: str, seconds: float, starts_something: bool, request: Mapping[str, Any]
     ) -> requests.Response:
-        silence = max(0.1, min(self._options.timeout, deadline - time.monotonic()))
         try:
-            return self._session.request(method, url, timeout=(min(silence, _CONNECT_SECONDS), silence), **request)
+            return self._session.request(method, url, timeout=(min(seconds, _CONNECT_SECONDS), seconds), **request)
         except requests.RequestException as error:
             raise unreachable(error, self._address, starts_something=starts_something) from error
 
@@ -213,10 +203,6 @@ class Scaleway:
     def __init__(self, account: Account, options: ScalewayOptions) -> None:
         self.account = account
         self._caller = Caller(options, account.client.api_url, account.client.access_key or "")
-
-    def take_turn(self) -> None:
-        """Wait until one more call may be made; that call then says ``has_turn``."""
-        self._caller.take_turn()
 
     def jobs(self, action: str, **how: Any) -> JobsV1Alpha2API:
         """The API of Serverless Jobs for one call; ``how`` as for `Caller.call`."""

@@ -1,6 +1,7 @@
 """Starting one attempt, at most once, on a platform that starts whatever it is told to."""
 
 import time
+from collections.abc import Callable
 
 from container_manager_core.clock import Clock
 from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError
@@ -65,14 +66,14 @@ class Launcher:
         wanted = definition_of(job.spec, self._limits, self._options.local_storage_mib, self._options.longest_seconds)
         account = self._scaleway.account
         with Exclusive.shared().hold((account.client.api_url, account.project_id, job.name)):
-            run = self._look(job)
+            run = self._look(self._runs.find_recent, job)
             if run is None:
                 run = self._start(job, wanted)
         return _launch_of(run, account.region)
 
-    def _look(self, job: ExecutionRequest) -> Run | None:
+    def _look(self, find: Callable[[ExecutionRequest], Run | None], job: ExecutionRequest) -> Run | None:
         try:
-            return self._runs.find_recent(job)
+            return find(job)
         except TransientError as error:
             # An earlier try of this attempt may run: it must not be given up.
             raise TransientError(error.message, error.kind, error.hint, may_have_started=True) from error
@@ -85,9 +86,7 @@ class Launcher:
             return self._ask_to_start(job, self._definitions.ensure(wanted))
 
     def _ask_to_start(self, job: ExecutionRequest, definition_id: str) -> Run:
-        self._scaleway.take_turn()
-        within = job.confirm_lease()
-        jobs = self._scaleway.jobs(f"start {job.name}", within_seconds=within, has_turn=True, starts_something=True)
+        jobs = self._scaleway.jobs(f"start {job.name}", starts_something=True, confirm=job.confirm_lease)
         try:
             answer = jobs.start_job_definition(job_definition_id=definition_id, **start_of(job))
         except CapacityError as error:
@@ -112,13 +111,16 @@ class Launcher:
     def _started_all_the_same(self, job: ExecutionRequest, error: ExecutorError) -> Run:
         """The run that was started although Scaleway said that there is no room; raises when none shows up."""
         until = time.monotonic() + self._options.visibility_seconds
-        while True:
-            run = self._look(job)
+        while time.monotonic() < until:
+            run = self._look(self._runs.find_recent, job)
             if run is not None:
                 return run
-            if time.monotonic() >= until:
-                raise CapacityError(error.message, error.kind, error.hint) from error
             time.sleep(min(_LOOK_SECONDS, self._options.visibility_seconds))
+        # By now many others may have been started after it.
+        run = self._look(self._runs.find, job)
+        if run is None:
+            raise CapacityError(error.message, error.kind, error.hint) from error
+        return run
 
 
 def _launch_of(run: Run, region: str) -> Launch:
