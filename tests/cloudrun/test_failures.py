@@ -148,6 +148,26 @@ def test_a_run_that_started_although_there_was_no_capacity_is_the_launch(
         assert [execution.name for execution in cloud.cloud.executions()] == [launched]
 
 
+def test_a_run_that_may_have_started_is_not_given_up_when_the_look_for_it_fails(
+    engine: Engine, make_executor: Any, prepare: Any
+) -> None:
+    """Else another attempt would run beside it."""
+    with LocalCloudRun(engine_url=engine.base_url, grace_seconds=0.0) as cloud:
+        executor = make_executor(cloud)
+        executor.cleanup(executor.launch_job(prepare("sleep", "600")).execution_id)
+        cloud.faults.phantom()
+
+        def confirm() -> float:
+            cloud.faults.refuse("ListExecutions", times=5)
+            return 30.0
+
+        request = prepare("sleep", "600", confirm_lease=confirm)
+        with pytest.raises(TransientError, match="list executions") as caught:
+            executor.launch_job(request)
+        assert caught.value.may_have_started
+        assert [executor.find_execution(request)] == [execution.name for execution in cloud.cloud.executions()]
+
+
 def test_of_two_executions_of_one_attempt_the_older_stays(engine: Engine, make_executor: Any, prepare: Any) -> None:
     """A worker that stalled before its run, while another took over, takes its own back."""
     with LocalCloudRun(engine_url=engine.base_url, grace_seconds=0.0) as cloud:

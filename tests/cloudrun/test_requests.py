@@ -81,6 +81,19 @@ def test_a_hundred_equal_jobs_have_one_definition(engine: Engine, make_executor:
         assert len(cloud.cloud.job_names()) == 1
 
 
+def test_a_definition_that_another_thread_made_meanwhile_is_not_made_again(
+    engine: Engine, make_executor: Any, prepare: Any
+) -> None:
+    """Between the answer that it is missing and the making, any time may pass: here another attempt's whole launch."""
+    with LocalCloudRun(engine_url=engine.base_url, starts=False) as cloud:
+        executor = make_executor(cloud)
+        executor.launch_job(
+            attrs.evolve(prepare("echo", "1"), report=lambda line: executor.launch_job(prepare("echo", "2")))
+        )
+        assert cloud.calls["CreateJob"] == 1
+        assert cloud.calls["RunJob"] == 4, "each attempt was refused once, and then run"
+
+
 def test_a_listing_of_others_is_given_up_for_single_calls(
     make_executor: Any, cloud: LocalCloudRun, prepare: Any
 ) -> None:

@@ -43,6 +43,19 @@ def test_a_task_hidden_behind_a_capacity_failure_is_found_by_its_token(
     faults.hidden_seconds = 0
 
 
+def test_a_task_that_may_have_started_is_not_given_up_when_the_look_for_it_fails(
+    cloud: LocalFargate, faults: Faults, executor: Any, prepare: Any
+) -> None:
+    """Else another attempt would run beside it."""
+    request = prepare("true")
+    faults.plan("RunTask", Fault.CAPACITY_STARTED)
+    faults.plan("ListTasks", Fault.THROTTLED, times=TRIES)
+    with pytest.raises(TransientError, match="Rate exceeded") as caught:
+        executor.launch_job(request)
+    assert caught.value.may_have_started
+    assert [executor.find_execution(request)] == tasks_of(cloud, request.name)
+
+
 def test_no_capacity_for_long_is_a_capacity_error_and_starts_nothing(
     cloud: LocalFargate, faults: Faults, executor: Any, prepare: Any
 ) -> None:

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from local_clouds.scaleway import Cloud
 
-from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError
+from container_manager_core.errors import CapacityError, ExecutorError, LeaseLost, PermanentError, TransientError
 from container_manager_core.executor import ExecutionStatus
 from container_manager_core.failure import FailureKind
 from container_manager_scaleway.executor import ScalewayExecutor
@@ -113,6 +113,24 @@ def test_no_room_that_started_the_run_all_the_same_is_a_launch(
     wait_for_ends(cloud)
     assert executor.check_status(execution_id).exit_code == 3
     assert len(cloud.runs.all(lambda made: False)) == 1
+
+
+def test_a_start_that_was_refused_as_one_too_many_is_tried_again_only_by_who_still_has_the_lease(
+    cloud: Cloud, make_executor: Any, prepare: Any
+) -> None:
+    """Before each further try a pause and others' calls are waited for, and meanwhile the job may be another's."""
+    cloud.faults.refuse("StartJobDefinition", 1)
+    answers = iter([30.0])
+
+    def confirm() -> float:
+        for seconds in answers:
+            return seconds
+        raise LeaseLost(request.job_id, "we")
+
+    request = prepare(confirm_lease=confirm)
+    with pytest.raises(LeaseLost):
+        make_executor(cloud).launch_job(request)
+    assert cloud.runs.all(lambda made: False) == []
 
 
 def test_a_start_that_broke_after_it_was_accepted_may_have_started(

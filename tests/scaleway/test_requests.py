@@ -1,6 +1,8 @@
 """What attempts cost Scaleway in calls."""
 
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -144,3 +146,18 @@ def test_what_is_ours_is_listed_without_the_whole_history(
     assert len(later.list_owned()) == 251
     assert _calls(parked_cloud) == {"ListJobRuns": 4}
     later.close()
+
+
+def test_a_run_behind_many_younger_ones_is_found_though_there_was_no_room(
+    parked_cloud: Cloud, make_executor: Any, prepare: Any
+) -> None:
+    """In a busy project it is not among the newest any more when it can be seen at last."""
+    cloud, executor = parked_cloud, make_executor(parked_cloud, visibility_seconds=2.0)
+    cloud.faults.refuse_with_no_room(started=True)
+    cloud.faults.hide_seconds = 1.5
+    with ThreadPoolExecutor(1) as pool:
+        launching = pool.submit(executor.launch_job, prepare())
+        while not (runs := cloud.runs.all(lambda made: False)):
+            time.sleep(0.01)
+        _add_runs(cloud, runs[0]["id"], 120)
+        assert launching.result().execution_id == runs[0]["id"]

@@ -50,4 +50,4 @@ class Injector:
         self._faults.hidden_seconds = seconds
 
     def delay_output(self, seconds: float) -> None:
-        self._faults.late_log_seconds = seconds
+        self._faults.least_late_log_seconds = seconds

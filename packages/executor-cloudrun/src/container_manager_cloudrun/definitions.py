@@ -39,17 +39,21 @@ class Definitions:
         self._ready_at: Recent[str, float] = Recent()
         self._collect_at = clock.monotonic()
 
-    def make(self, definition: Definition) -> None:
+    def make(self, definition: Definition, missed_at: float) -> None:
         """Have a definition that is missing or not ready. Blocks until it is ready; of several threads one makes it.
+
+        Args:
+            definition: which.
+            missed_at: monotonic time at which the platform was asked to run it and could not: what was made
+                since then need not be made again.
 
         Raises:
             PermanentError: the platform cannot use it, for example its image.
             TransientError: it is not ready within the host's ``timeout``.
         """
-        asked_at = time.monotonic()
         with self._locks.setdefault(definition.name, threading.Lock()):
             ready_at = self._ready_at.get(definition.name)
-            if ready_at is not None and ready_at >= asked_at:
+            if ready_at is not None and ready_at >= missed_at:
                 return
             self._api.create_job(definition.parent, definition.job_id, definition.job)
             self._wait(definition)

@@ -1,8 +1,9 @@
 """Starting one attempt, at most once, on a platform that does not know attempts."""
 
 import time
+from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from google.cloud import run_v2
 
@@ -21,6 +22,8 @@ from container_manager_cloudrun.translation.states import has_ended, is_owned, m
 from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError
 from container_manager_core.executor import ExecutionRequest, Launch
 from container_manager_core.failure import FailureKind
+
+Found = TypeVar("Found")
 
 _RUN_TRIES = 3
 _PAUSE_SECONDS = 1.0
@@ -54,12 +57,13 @@ class Launcher:
         if found is not None:
             return _launch(found)
         try:
-            return _launch(self._settle(definition, job, self._run(definition, job)))
+            ours = self._run(definition, job)
         except CapacityError:
-            found = self._await(definition, job)
+            found = _unsure(lambda: self._await(definition, job))
             if found is None:
                 raise
             return _launch(found)
+        return _launch(_unsure(lambda: self._settle(definition, job, ours)))
 
     def find(self, job: ExecutionRequest) -> run_v2.Execution | None:
         """The attempt's execution, in whatever definition; the host's options may have changed since."""
@@ -79,11 +83,12 @@ class Launcher:
     def _run(self, definition: Definition, job: ExecutionRequest) -> run_v2.Execution:
         overrides = overrides_of(job)
         for _ in range(_RUN_TRIES):
+            missed_at = time.monotonic()
             execution = self._api.run_job(definition.name, overrides, job.confirm_lease)
             if execution is not None:
                 return execution
             job.report(f"making the definition {definition.job_id} of {job.spec.image}")
-            self._definitions.make(definition)
+            self._definitions.make(definition, missed_at)
         raise TransientError(f"the definition {definition.name} is ready, and yet cannot be run")
 
     def _settle(self, definition: Definition, job: ExecutionRequest, ours: run_v2.Execution) -> run_v2.Execution:
@@ -107,6 +112,14 @@ class Launcher:
             if found is not None or time.monotonic() >= deadline:
                 return found
             time.sleep(_PAUSE_SECONDS)
+
+
+def _unsure(look: Callable[[], Found]) -> Found:
+    """What a look gives after a run was asked for; one that fails must not have the attempt given up."""
+    try:
+        return look()
+    except TransientError as error:
+        raise TransientError(error.message, error.kind, error.hint, may_have_started=True) from error
 
 
 def _age(execution: run_v2.Execution) -> tuple[float, str]:

@@ -14,7 +14,6 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
-from container_manager_core.errors import ExecutorError, TransientError
 from container_manager_core.throttling import TokenBucket
 from container_manager_fargate.options import FargateOptions
 from container_manager_fargate.translation import refusals
@@ -88,7 +87,7 @@ class Client:
                 refusal = refusals.translated(error, operation, self._options, starts_something=starts_something)
                 uncertain = uncertain or refusal.may_have_started
                 if number == _TRIES - 1 or not self._helps_to_repeat(api, error):
-                    raise _said(refusal, uncertain) from error
+                    raise (refusals.unsure(refusal) if uncertain else refusal) from error
             time.sleep(random.uniform(0, self._options.backoff_seconds * 2**number))
         raise AssertionError("the last try returns or raises")
 
@@ -150,10 +149,3 @@ class Client:
 def _data_loader() -> Loader:
     """What the SDK knows of the APIs, read once: reading it takes longer than all the rest of making a client."""
     return create_loader()
-
-
-def _said(refusal: ExecutorError, uncertain: bool) -> ExecutorError:
-    """The refusal; where an earlier try may have started something, one that says so."""
-    if not uncertain or refusal.may_have_started:
-        return refusal
-    return TransientError(refusal.message, refusal.kind, refusal.hint, may_have_started=True)

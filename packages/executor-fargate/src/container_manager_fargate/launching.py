@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from container_manager_core.errors import ExecutorError, PermanentError
+from container_manager_core.errors import ExecutorError, PermanentError, TransientError
 from container_manager_core.executor import ExecutionRequest, Launch
 from container_manager_core.failure import FailureKind
 from container_manager_fargate.client import Api, Client
@@ -42,21 +42,13 @@ class Launcher:
     def launch(self, job: ExecutionRequest) -> Launch:
         """See `ContainerExecutor.launch_job`."""
         order = self._order(job)
-        reasons: list[str] = []
-        for number in range(_CAPACITY_TRIES):
-            if number:
-                time.sleep(_CAPACITY_PAUSE_SECONDS * number)
-            answer = self._run(job, order)
-            if answer.get("tasks"):
-                task = answer["tasks"][0]
-                return Launch(execution_id=task["taskArn"], metadata=metadata_of(task))
-            # A task may run although the platform says that there was no room: the token asks again for the
-            # same one, and the list shows it.
-            found = self.find(job)
-            if found is not None:
-                return Launch(execution_id=found)
-            reasons = [str(failure.get("reason")) for failure in answer.get("failures", ())]
-        raise refusals.no_capacity(reasons)
+        answer = self._run(job, order)
+        if answer.get("tasks"):
+            return _launch_of(answer)
+        try:
+            return self._insist(job, order, answer)
+        except TransientError as error:
+            raise refusals.unsure(error) from error
 
     def find(self, job: ExecutionRequest) -> str | None:
         """The task of an attempt, whether it runs or not."""
@@ -71,6 +63,23 @@ class Launcher:
             ):
                 return str(arn)
         return None
+
+    def _insist(self, job: ExecutionRequest, order: Order, answer: Mapping[str, Any]) -> Launch:
+        """The launch of a task for which there was no room: it may run all the same, or find room at a further try.
+
+        The token asks again for the same one, and the list shows it.
+        """
+        for number in range(1, _CAPACITY_TRIES + 1):
+            found = self.find(job)
+            if found is not None:
+                return Launch(execution_id=found)
+            if number == _CAPACITY_TRIES:
+                break
+            time.sleep(_CAPACITY_PAUSE_SECONDS * number)
+            answer = self._run(job, order)
+            if answer.get("tasks"):
+                return _launch_of(answer)
+        raise refusals.no_capacity(str(failure.get("reason")) for failure in answer.get("failures", ()))
 
     def _order(self, job: ExecutionRequest) -> Order:
         region = self._client.region
@@ -105,3 +114,8 @@ class Launcher:
             if not arns:
                 raise
             return {"tasks": [{"taskArn": arns[0]}]}
+
+
+def _launch_of(answer: Mapping[str, Any]) -> Launch:
+    task = answer["tasks"][0]
+    return Launch(execution_id=task["taskArn"], metadata=metadata_of(task))

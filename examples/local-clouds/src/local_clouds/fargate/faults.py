@@ -37,6 +37,7 @@ class Faults:
         hidden_seconds: how long a new task cannot be seen.
         late_log_seconds: output can be read up to so much later than it was written, each line for itself; so
             later lines can be read before earlier ones, also those of one millisecond.
+        least_late_log_seconds: by how much each line is late at least.
         page_size: most entries on a page of any list; None leaves the platform's own.
         expired_tokens: session tokens that are no longer good.
     """
@@ -49,6 +50,7 @@ class Faults:
     capacity_started: float = 0.0
     hidden_seconds: float = 0.0
     late_log_seconds: float = 0.0
+    least_late_log_seconds: float = 0.0
     page_size: int | None = None
     expired_tokens: set[str] = attrs.field(factory=set)
     _planned: defaultdict[str, deque[Fault]] = attrs.field(factory=lambda: defaultdict(deque), init=False)
@@ -68,7 +70,7 @@ class Faults:
         with self._lock:
             self._planned.clear()
             self.throttled = self.error_after = self.lost = self.capacity = self.capacity_started = 0.0
-            self.hidden_seconds = self.late_log_seconds = 0.0
+            self.hidden_seconds = self.late_log_seconds = self.least_late_log_seconds = 0.0
             self.page_size = None
             self.expired_tokens = set()
 
@@ -90,4 +92,5 @@ class Faults:
 
     def lateness(self, number: int) -> float:
         """By how many seconds a line of output is late."""
-        return random.Random(repr((self.seed, number))).uniform(0, self.late_log_seconds)
+        scattered = random.Random(repr((self.seed, number))).uniform(0, self.late_log_seconds)
+        return self.least_late_log_seconds + scattered

@@ -83,7 +83,7 @@ class LogDriver:
             piece = line[start : start + _LONGEST_PIECE].decode("utf-8", "replace")
             with self._lock:
                 number = next(self._numbers)
-                late = self._faults.lateness(number) if self._faults.late_log_seconds else 0.0
+                late = self._faults.lateness(number)
                 due_at = time.monotonic() + late if late else 0.0
                 self._waiting.append(_Event(due_at, number, f"{group}\0{stream}", timestamp, piece))
 

@@ -187,6 +187,11 @@ def no_capacity(reasons: Iterable[str]) -> ExecutorError:
     return by_words(text) or CapacityError(text, FailureKind.CAPACITY, "wait, or use another host")
 
 
+def unsure(error: ExecutorError) -> TransientError:
+    """The error of a launch that an earlier call may have started."""
+    return TransientError(error.message, error.kind, error.hint, may_have_started=True)
+
+
 def unusable(error: Exception, options: FargateOptions) -> ExecutorError:
     """The error for a client that cannot even be made."""
     if isinstance(error, NoRegionError):

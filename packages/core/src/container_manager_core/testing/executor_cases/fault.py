@@ -27,7 +27,7 @@ class FaultInjector(Protocol):
         """From now on a new execution cannot be seen for so long."""
 
     def delay_output(self, seconds: float) -> None:
-        """From now on output can be read so much later than it was written."""
+        """From now on output can be read so much later than it was written, all of it: its order stays."""
 
 
 class _SteppingClock(SystemClock):
@@ -152,4 +152,4 @@ class FaultCases(ExecutorKit):
         """A cursor that was taken too early still leads to what comes after it."""
         faults.delay_output(0.5)
         execution_id = self.run(executor, prepare(Say(b"one\n"), Say(b"two\n")))
-        assert self.wait_for_output(executor, execution_id, b"two\n") == b"one\ntwo\n"
+        assert self.wait_for_output(executor, execution_id, b"one\ntwo\n") == b"one\ntwo\n"
