@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("scaleway")
     group.addoption("--scaleway-jobs", type=int, default=8, help="jobs in the storm on Scaleway (the long run: 100)")
     group.addoption("--scaleway-kills", type=int, default=3, help="workers killed in it (the long run: 10)")
+    group.addoption("--scaleway-seed", type=int, default=7, help="seed of the moments in which they are killed")
 
 
 @pytest.fixture(scope="session")

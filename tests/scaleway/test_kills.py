@@ -45,7 +45,7 @@ def test_workers_killed_while_scaleway_fails_lose_and_double_nothing(
     engine: Engine, cloud: Cloud, keys: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     count, kills = request.config.getoption("--scaleway-jobs"), request.config.getoption("--scaleway-kills")
-    chance = random.Random(7)
+    chance = random.Random(request.config.getoption("--scaleway-seed"))
     path = tmp_path / "container-manager.toml"
     known = cloud.credentials
     path.write_text(CONFIGURATION.format(api_url=cloud.url, project_id=known.project_id, region=known.region, **keys))
