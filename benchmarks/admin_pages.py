@@ -88,7 +88,7 @@ class Server:
         request.COOKIES["sessionid"] = self._session
         answer = self._handler.get_response(request)
         answer.close()
-        if answer.status_code != 200:
+        if answer.status_code not in (200, 204):
             raise SystemExit(f"{address}: {answer.status_code}")
         return answer
 
@@ -110,11 +110,11 @@ class Server:
 
 def addresses() -> Mapping[str, str]:
     """What is measured. The bare page is one of the admin's own: session, user and permissions, and a hundred bytes."""
-    from container_manager.admin.versions import version_of, write_versions
+    from container_manager.admin.versions import LIVE_FIELDS, version_of, write_versions
     from container_manager.models import ContainerJob
 
     shown = ContainerJob.objects.filter(status__in=["pending", "running"])[:50]
-    versions = write_versions((job.pk, version_of(job)) for job in shown)
+    versions = write_versions((job.pk, version_of(job, LIVE_FIELDS)) for job in shown)
     newest = ContainerJob.objects.latest().created_at.isoformat().replace("+", "%2B")
     return {
         "bare": f"{JOBS}live/?jobs=&newest=",

@@ -1,8 +1,9 @@
 """The list of jobs: its cells, and the fragment that keeps those that change up to date."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.admin.views.main import ChangeList
@@ -15,9 +16,15 @@ from django.utils.safestring import SafeString, mark_safe
 
 from container_manager.admin.amounts import NOTHING, age_text, duration_text, money_text
 from container_manager.admin.badges import badge
-from container_manager.admin.versions import FIELDS, read_versions, stored_versions, version_of, write_versions
+from container_manager.admin.versions import (
+    FIELDS,
+    LIVE_FIELDS,
+    read_versions,
+    stored_versions,
+    version_of,
+    write_versions,
+)
 from container_manager.models import ContainerJob
-from container_manager.models.jobs import UNFINISHED
 
 SHOWN = (
     "id",
@@ -54,7 +61,7 @@ class JobChangeList(ChangeList):
     @property
     def live_jobs(self) -> str:
         """The jobs on this page that may still change, as it shows them."""
-        return write_versions((job.pk, version_of(job)) for job in self.result_list if not job.is_terminal_status)
+        return write_versions(_versions(self.result_list))
 
     @property
     def newest(self) -> datetime | None:
@@ -119,29 +126,44 @@ def live_cell(job: ContainerJob, column: str, *, swapped: bool = False) -> SafeS
 
 
 def fragment(request: HttpRequest, address: str) -> HttpResponse:
-    """The cells of those jobs that have changed, and what asks again while one of them can change."""
+    """The cells of those jobs that have changed, and what asks again while one of them can change.
+
+    Nothing at all (204) where nothing has changed: the page then asks again by itself.
+    """
     shown = read_versions(request.GET.get("jobs", ""))
     newest = _moment(request.GET.get("newest", ""))
-    stored = stored_versions(list(shown)) if shown else {}
-    changed = [job_id for job_id, (_, version) in stored.items() if version != shown[job_id]]
-    jobs = for_list(ContainerJob.objects.filter(pk__in=changed)).order_by() if changed else ()
-    cells = mark_safe("".join(live_cell(job, column, swapped=True) for job in jobs for column in CELLS))
-    unfinished = [(job_id, version) for job_id, (status, version) in stored.items() if status in UNFINISHED]
-    there_are_newer = newest is not None and ContainerJob.objects.filter(created_at__gt=newest).exists()
-    return HttpResponse(poller(address, write_versions(unfinished), newest, there_are_newer) + cells)
+    stored, there_are_newer = stored_versions(list(shown), newest)
+    if stored == shown and not there_are_newer:
+        return HttpResponse(status=204)
+    kept = [(job_id, version) for job_id, version in stored.items() if version == shown[job_id]]
+    changed = list(for_list(ContainerJob.objects.filter(pk__in=stored.keys() - dict(kept))).order_by())
+    cells = mark_safe("".join(live_cell(job, column, swapped=True) for job in changed for column in CELLS))
+    is_told = there_are_newer or "told" in request.GET
+    return HttpResponse(poller(address, write_versions([*kept, *_versions(changed)]), newest, is_told) + cells)
 
 
 def poller(address: str, jobs: str, newest: datetime | None, there_are_newer: bool = False) -> SafeString:
-    """What asks for the fragment; silent when nothing on the page can change."""
+    """What asks for the fragment; silent when nothing on the page can change.
+
+    That there are newer jobs is told once, and stays.
+    """
     notice = (
         format_html('<a class="cm-newer" href="">{}</a>', "There are newer jobs: show them") if there_are_newer else ""
     )
     if not jobs and (newest is None or there_are_newer):
         return format_html('<div id="cm-live">{}</div>', notice)
-    asked = urlencode({"jobs": jobs, "newest": newest.isoformat() if newest else ""})
+    more = {"told": 1} if there_are_newer else {"newest": newest.isoformat() if newest else ""}
     return format_html(
-        '<div id="cm-live" hx-get="{}?{}" hx-trigger="every 2s" hx-swap="outerHTML">{}</div>', address, asked, notice
+        '<div id="cm-live" hx-get="{}?{}" hx-trigger="every 2s" hx-swap="outerHTML">{}</div>',
+        address,
+        urlencode({"jobs": jobs, **more}),
+        notice,
     )
+
+
+def _versions(jobs: Iterable[ContainerJob]) -> Iterator[tuple[UUID, str]]:
+    """Those of the jobs that can still change, as they were read."""
+    return ((job.pk, version_of(job, LIVE_FIELDS)) for job in jobs if not job.is_terminal_status)
 
 
 def _moment(text: str) -> datetime | None:

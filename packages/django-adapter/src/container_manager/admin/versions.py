@@ -1,11 +1,16 @@
 """Whether a job still is as a page shows it: a short digest of what can change."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zlib import crc32
 
+from django.db import connections
+
 from container_manager.models import ContainerJob
+from container_manager.store.rows import JOBS, uuid_of
+from container_manager.store.sql import places, value, values
 
 FIELDS = (
     "status",
@@ -22,20 +27,44 @@ FIELDS = (
     "finished_at",
     "actual_cost",
 )
+LIVE_FIELDS = ("status", "attempt", "waiting", "cancel_requested", "host_name")
+"""With one of these changes whatever the list shows of a job that has not ended."""
 MOST_JOBS = 100
 _DIGITS = 8
 _ID_DIGITS = 32
 
 
-def version_of(job: ContainerJob) -> str:
+def version_of(job: ContainerJob, fields: Sequence[str] = FIELDS) -> str:
     """The digest of a job as it was read."""
-    return _digest([getattr(job, name) for name in FIELDS])
+    return _digest([getattr(job, name) for name in fields])
 
 
-def stored_versions(job_ids: Sequence[UUID]) -> Mapping[UUID, tuple[str, str]]:
-    """Status and digest of jobs as they are stored, in one query that reads nothing else."""
-    rows = ContainerJob.objects.filter(pk__in=job_ids).order_by().values_list("pk", *FIELDS)
-    return {row[0]: (row[1], _digest(row[1:])) for row in rows}
+def stored_versions(job_ids: Sequence[UUID], newest: datetime | None) -> tuple[Mapping[UUID, str], bool]:
+    """The digests of the `LIVE_FIELDS` of jobs as they are stored, and whether there is a job that was made later.
+
+    One statement, in a form that costs the adapter a third of what the ORM's takes: every open list asks for it
+    every other second.
+    """
+    connection = connections[ContainerJob.objects.db]
+    read = f"SELECT id, {', '.join(LIVE_FIELDS)} FROM {JOBS} WHERE"
+    parts: list[str] = []
+    given: list[Any] = []
+    if job_ids and connection.vendor == "postgresql":
+        parts.append(f"{read} id = ANY(%s::uuid[])")
+        given.append(f"{{{','.join(job_id.hex for job_id in job_ids)}}}")
+    elif job_ids:
+        parts.append(f"{read} id IN ({places(len(job_ids))})")
+        given += values(connection, job_ids)
+    if newest is not None:
+        parts.append(f"SELECT * FROM ({read} created_at > %s LIMIT 1) newer")
+        given.append(value(connection, newest))
+    if not parts:
+        return {}, False
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), given)
+        found = {uuid_of(job_id): _digest(row) for job_id, *row in cursor.fetchall()}
+    shown = {job_id: found[job_id] for job_id in job_ids if job_id in found}
+    return shown, len(found) > len(shown)
 
 
 def write_versions(jobs: Iterable[tuple[UUID, str]]) -> str:
