@@ -58,6 +58,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+_WRITERS = [(f'"{name}":', write) for name, write in _WRITE.items()]
 _fact_values = attrgetter(*_WRITE)
 
 
@@ -67,14 +68,15 @@ def facts_to_json(job: Job, *, created: bool = False) -> str:
     Args:
         created: also its creation and its end, for a store whose columns do not hold these times exactly.
     """
-    facts = []
+    facts = [
+        f"{name}{write(value)}"
+        for (name, write), value in zip(_WRITERS, _fact_values(job), strict=True)
+        if value is not None
+    ]
     if created:
         facts.append(f'"created_at":{_moment_text(job.created_at)}')
         if job.finished_at is not None:
             facts.append(f'"finished_at":{_moment_text(job.finished_at)}')
-    for (name, write), value in zip(_WRITE.items(), _fact_values(job), strict=True):
-        if value is not None:
-            facts.append(f'"{name}":{write(value)}')
     return f"{{{','.join(facts)}}}"
 
 

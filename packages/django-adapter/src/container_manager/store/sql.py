@@ -26,6 +26,8 @@ def now_sql(vendor: str, clock: Clock | None) -> str:
 
 def value(connection: BaseDatabaseWrapper, given: Any) -> Any:
     """A value as the driver of the database takes it."""
+    if given is None or isinstance(given, str | int):
+        return given
     if isinstance(given, UUID):
         return given if connection.features.has_native_uuid_field else given.hex
     if isinstance(given, datetime):
