@@ -13,6 +13,7 @@ from django.test import override_settings
 
 from container_manager.manager import get_manager, reset
 from container_manager.models import ContainerJob, ContainerTemplate, ExecutorHost
+from support.django_jobs import run_to
 from support.endings import containers, left_over
 from support.engine import Engine
 
@@ -184,6 +185,40 @@ def test_cancel_and_restart_move_jobs_and_say_so() -> None:
     ids = [str(job.id) for job in jobs]
     assert Ran("cancel", *ids).out.splitlines() == [f"{job_id} cancelled" for job_id in ids]
     assert [job["status"] for job in Ran("restart", *ids, "--json").facts] == ["pending", "pending"]
+
+
+def test_move_sends_jobs_to_another_host_and_says_what_follows() -> None:
+    waiting, running = (ContainerJob.objects.create(image="any") for _ in range(2))
+    run_to(running, "running")
+    assert Ran("move", str(waiting.id), str(running.id), "--to", "bad").out.splitlines() == [
+        f"{waiting.id} pending",
+        f"{running.id} running, to be moved to bad by its worker",
+    ]
+    assert get_manager().get(waiting.id).requested_host == "bad"
+    assert [job["id"] for job in Ran("move", str(waiting.id), "--to", "good", "--json").facts] == [str(waiting.id)]
+
+
+def test_move_refuses_a_host_that_there_is_not_and_a_job_that_has_ended() -> None:
+    job = ContainerJob.objects.create(image="any")
+    told = refusal("move", str(job.id), "--to", "moon")
+    assert told == "--to: no host is called 'moon'; known are: bad, good"
+    Ran("cancel", str(job.id))
+    assert refusal("move", str(job.id), "--to", "bad").endswith("it has ended; restart it")
+    assert "--to" in refusal("move", str(job.id))
+    missing = str(uuid4())
+    assert refusal("move", missing, "--to", "bad").startswith(f"job id: there is no job {missing!r}")
+
+
+def test_budgets_tells_what_is_left_and_how_to_set_one() -> None:
+    assert Ran("budgets").out.strip() == 'no budgets; add "BUDGETS" to the setting CONTAINER_MANAGER'
+    assert Ran("budgets", "--json").facts == []
+    with override_settings(CONTAINER_MANAGER={"BUDGETS": [{"cap": "50", "period": "total", "host": "good"}]}):
+        reset()
+        titles, line = Ran("budgets").out.splitlines()
+        assert titles.split() == ["PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "BEGINS", "ANEW", "FOR"]
+        assert line.split() == ["total", "50.00", "0.00", "0.00", "50.00", "never", "host", "good"]
+        [facts] = Ran("budgets", "--json").facts
+    assert (facts["cap"], facts["left"], facts["scope"]) == ("50.00", "50.00", {"host": "good"})
 
 
 @pytest.mark.parametrize("action", ["show", "cancel", "restart", "logs", "explain"])

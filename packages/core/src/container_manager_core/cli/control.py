@@ -20,6 +20,7 @@ from container_manager_core.cli.selection import (
     print_result,
     tell_progress,
 )
+from container_manager_core.cli.wording import what_follows
 from container_manager_core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -112,13 +113,5 @@ def _each(words: Sequence[str], resolve: Callable[[str], Any], change: Callable[
         print_json([job_facts(job) for job in jobs])
         return exits.OK
     for job in jobs:
-        print(f"{job.id} {_what_follows(job)}")
+        print(f"{job.id} {what_follows(job)}")
     return exits.OK
-
-
-def _what_follows(job: "Job") -> str:
-    if job.cancel_requested_at is not None and not job.status.is_terminal:
-        return f"{job.status.value}, to be stopped by its worker"
-    if job.is_elsewhere:
-        return f"{job.status.value}, to be moved to {job.requested_host} by its worker"
-    return job.status.value

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from container_manager_core.amounts import amount_text
+from container_manager_core.cli.wording import BUDGET_TITLES, budget_words, time_words
 from container_manager_core.costs.balance import BudgetBalance
 from container_manager_core.costs.sums import CostSum
 from container_manager_core.facts import Facts
@@ -27,7 +28,6 @@ _LOOKS = {
 """A sign and a colour for each status; the word stands beside them always."""
 
 _JOB_TITLES = ("ID", "STATUS", "EXIT", "AGE", "HOST", "IMAGE", "NAME OR COMMAND")
-_BUDGET_TITLES = ("PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "BEGINS ANEW", "FOR")
 _ATTEMPT_TITLES = ("#", "STATUS", "EXIT", "HOST", "STARTED", "TOOK", "WHY")
 
 
@@ -82,18 +82,17 @@ def print_budgets(balances: Sequence[BudgetBalance]) -> None:
         print("no budgets; add [[budgets]] tables to container-manager.toml")
         return
     console = _console()
-    console.print(_table(console, _BUDGET_TITLES, [_budget_cells(balance) for balance in balances]))
+    console.print(_table(console, BUDGET_TITLES, [_budget_cells(balance) for balance in balances]))
 
 
 def _budget_cells(balance: BudgetBalance) -> list[Text]:
-    budget = balance.budget
-    amounts = [_money(amount) for amount in (budget.cap, balance.spent, balance.reserved, balance.left)]
+    cells = [Text(word) for word in budget_words(balance)]
+    left = cells[BUDGET_TITLES.index("LEFT")]
     if not balance.left:
-        amounts[-1].stylize("red")
-    elif balance.spent + balance.reserved >= budget.cap * Decimal(str(budget.warn_at)):
-        amounts[-1].stylize("yellow")
-    renews_at = _time(balance.renews_at).removesuffix(" 00:00:00Z") or "never"
-    return [Text(budget.period.value), *amounts, Text(renews_at), Text(balance.whom)]
+        left.stylize("red")
+    elif balance.spent + balance.reserved >= balance.budget.cap * Decimal(str(balance.budget.warn_at)):
+        left.stylize("yellow")
+    return cells
 
 
 def _money(amount: Decimal | int) -> Text:
@@ -162,11 +161,11 @@ def _page(job: Job, attempts: int) -> list[tuple[str, str | Text]]:
         ("executor", job.executor),
         ("route", job.route.reason if job.route else ""),
         ("attempts", str(attempts) if attempts else ""),
-        ("created", _time(job.created_at)),
-        ("scheduled", _time(job.scheduled_at)),
-        ("next try", _time(job.not_before)),
-        ("started", _time(job.started_at)),
-        ("finished", _time(job.finished_at)),
+        ("created", time_words(job.created_at)),
+        ("scheduled", time_words(job.scheduled_at)),
+        ("next try", time_words(job.not_before)),
+        ("started", time_words(job.started_at)),
+        ("finished", time_words(job.finished_at)),
         ("took", _took(job.started_at, job.finished_at)),
         ("usage", _usage(execution.usage if execution else None)),
         ("limits", ", ".join(_limits(job))),
@@ -220,10 +219,6 @@ def _command(words: Sequence[str]) -> str:
     import shlex
 
     return shlex.join(words)
-
-
-def _time(time: datetime | None) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if time else ""
 
 
 def _took(start: datetime | None, end: datetime | None) -> str:

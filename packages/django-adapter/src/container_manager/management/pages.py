@@ -2,8 +2,9 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
+from container_manager_core.cli.wording import BUDGET_TITLES, budget_words, time_words
+from container_manager_core.costs.balance import BudgetBalance
 from container_manager_core.job import Execution, Job, JobStatus
 
 _TITLES = ("ID", "STATUS", "EXIT", "CREATED", "HOST", "IMAGE", "NAME OR COMMAND")
@@ -12,10 +13,12 @@ _WIDEST = 40
 
 def job_table(jobs: Sequence[Job]) -> Iterator[str]:
     """A line for each job, under a line of titles."""
-    rows = [_TITLES, *(_cells(job) for job in jobs)]
-    widths = [min(_WIDEST, max(len(row[column]) for row in rows)) for column in range(len(_TITLES))]
-    for row in rows:
-        yield "  ".join(cell[:_WIDEST].ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    return _table(_TITLES, [_cells(job) for job in jobs])
+
+
+def budget_table(balances: Sequence[BudgetBalance]) -> Iterator[str]:
+    """A line for each budget, under a line of titles."""
+    return _table(BUDGET_TITLES, [budget_words(balance) for balance in balances])
 
 
 def job_page(job: Job, attempts: Sequence[Execution]) -> Iterator[str]:
@@ -34,16 +37,23 @@ def job_page(job: Job, attempts: Sequence[Execution]) -> Iterator[str]:
         "host": job.host or "",
         "executor": job.executor or "",
         "route": job.route.reason if job.route else "",
-        "created": _time(job.created_at),
-        "scheduled": _time(job.scheduled_at),
-        "started": _time(job.started_at),
-        "finished": _time(job.finished_at),
+        "created": time_words(job.created_at),
+        "scheduled": time_words(job.scheduled_at),
+        "started": time_words(job.started_at),
+        "finished": time_words(job.finished_at),
         "cost": "" if job.actual_cost is None else str(job.actual_cost),
         "variables": ", ".join([*job.spec.environment, *(f"{name} (secret)" for name in job.spec.secrets)]),
     }
     yield from _aligned(facts)
     for attempt in attempts:
         yield f"attempt {attempt.attempt}: {_attempt(attempt)}"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    lines = [titles, *rows]
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield "  ".join(cell[:_WIDEST].ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
 def _aligned(facts: dict[str, str]) -> Iterator[str]:
@@ -53,7 +63,7 @@ def _aligned(facts: dict[str, str]) -> Iterator[str]:
 def _cells(job: Job) -> tuple[str, ...]:
     code = "" if job.exit_code is None else str(job.exit_code)
     words = job.name or " ".join(" ".join(job.spec.command).split())
-    return (str(job.id), job.status.value, code, _time(job.created_at), job.host or "", job.spec.image, words)
+    return (str(job.id), job.status.value, code, time_words(job.created_at), job.host or "", job.spec.image, words)
 
 
 def _attempt(attempt: Execution) -> str:
@@ -65,7 +75,3 @@ def _attempt(attempt: Execution) -> str:
         f"{failure.kind.value}: {failure.message}" if failure else "",
     ]
     return ", ".join(fact for fact in facts if fact)
-
-
-def _time(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if moment else ""

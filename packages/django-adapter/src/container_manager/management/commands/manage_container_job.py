@@ -15,18 +15,22 @@ from container_manager.manager import become_worker, get_manager
 from container_manager_core.cli import exits
 from container_manager_core.cli.printing import discard
 from container_manager_core.cli.stopping import signals_interrupt
-from container_manager_core.errors import InvalidInput
+from container_manager_core.cli.wording import what_follows
+from container_manager_core.errors import InvalidInput, NotFound
 from container_manager_core.executor import Stream
-from container_manager_core.facts import decision_facts, job_facts
+from container_manager_core.facts import budget_facts, decision_facts, job_facts
 from container_manager_core.job import Job, JobStatus
 from container_manager_core.routing.report import decision_lines
 from container_manager_core.store.protocol import JobQuery
 
 
 class Command(BaseCommand):
-    """Makes, shows, stops, restarts and runs jobs."""
+    """Makes, shows, stops, restarts, moves and runs jobs."""
 
-    help = "Make, list, show, cancel, restart and run container jobs, read their output, and explain their routes."
+    help = (
+        "Make, list, show, cancel, restart, move and run container jobs, read their output, explain their routes,"
+        " and show what stands on the budgets."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -44,13 +48,19 @@ class Command(BaseCommand):
         for name, purpose in (("cancel", "stop jobs"), ("restart", "run finished jobs again")):
             several = actions.add_parser(name, help=purpose)
             several.add_argument("job_ids", nargs="+", metavar="ID", help="jobs' ids, or the beginnings of them")
+        move = actions.add_parser("move", help="have unfinished jobs run on another host")
+        move.add_argument("job_ids", nargs="+", metavar="ID", help="jobs' ids, or the beginnings of them")
+        move.add_argument("--to", required=True, metavar="HOST", help="the host they shall run on")
         logs = actions.add_parser("logs", help="print the output of a job's latest attempt")
         logs.add_argument("job_ids", nargs=1, metavar="ID", help="a job's id, or the beginning of one")
         logs.add_argument("--follow", action="store_true", help="go on until the job has ended")
         logs.add_argument("--stream", choices=[*map(str, Stream)], help="only this one")
         explain = actions.add_parser("explain", help="tell why a job runs where it does, or why it waits")
         explain.add_argument("job_ids", nargs=1, metavar="ID", help="a job's id, or the beginning of one")
-        for each in (create, run, listing, show, explain, *(actions.choices[name] for name in ("cancel", "restart"))):
+        actions.add_parser("budgets", help="show what is spent and held back of each budget, and what is left")
+        for name, each in actions.choices.items():
+            if name == "logs":
+                continue
             each.add_argument("--json", action="store_true", dest="as_json", help="print JSON instead of text")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -122,20 +132,36 @@ class Command(BaseCommand):
     def _cancel(self, options: dict[str, Any]) -> None:
         manager = get_manager()
         ids = [manager.resolve(job_id) for job_id in options["job_ids"]]
-        self._print_moved([manager.cancel(job_id) for job_id in ids], options)
+        self._print_changed([manager.cancel(job_id) for job_id in ids], options)
 
     def _restart(self, options: dict[str, Any]) -> None:
         manager = get_manager()
         ids = [manager.resolve(job_id) for job_id in options["job_ids"]]
-        self._print_moved([manager.restart(job_id) for job_id in ids], options)
+        self._print_changed([manager.restart(job_id) for job_id in ids], options)
 
-    def _print_moved(self, jobs: list[Job], options: dict[str, Any]) -> None:
+    def _move(self, options: dict[str, Any]) -> None:
+        manager, host = get_manager(), options["to"]
+        if host not in manager.hosts:
+            known = ", ".join(sorted(manager.hosts)) or "none"
+            raise NotFound("--to", f"no host is called {host!r}", f"known are: {known}")
+        ids = [manager.resolve(job_id) for job_id in options["job_ids"]]
+        self._print_changed([manager.move(job_id, host) for job_id in ids], options)
+
+    def _print_changed(self, jobs: list[Job], options: dict[str, Any]) -> None:
         if options["as_json"]:
             self._print_json([job_facts(job) for job in jobs])
             return
         for job in jobs:
-            asked = job.cancel_requested_at is not None and not job.status.is_terminal
-            self.stdout.write(f"{job.id} {job.status.value}{', to be stopped by its worker' if asked else ''}")
+            self.stdout.write(f"{job.id} {what_follows(job)}")
+
+    def _budgets(self, options: dict[str, Any]) -> None:
+        balances = get_manager().budgets()
+        if options["as_json"]:
+            self._print_json([budget_facts(balance) for balance in balances])
+            return
+        nothing = ['no budgets; add "BUDGETS" to the setting CONTAINER_MANAGER']
+        for line in pages.budget_table(balances) if balances else nothing:
+            self.stdout.write(line)
 
     def _logs(self, options: dict[str, Any]) -> None:
         manager = get_manager()
