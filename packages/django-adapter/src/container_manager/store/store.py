@@ -156,9 +156,11 @@ class OrmStore:
         def take(cursor: Any) -> Sequence[Sequence[Any]]:
             return Claims(connections[self.database.alias], cursor, self._now).take(claim)
 
-        taken = None
-        if self.database.vendor == "postgresql":
-            taken = self.database.run(lambda cursor: take_ready(cursor, self._now, claim))
+        def take_alone(cursor: Any) -> Sequence[Sequence[Any]] | None:
+            is_alone = connections[self.database.alias].get_autocommit()
+            return take_ready(cursor, self._now, claim) if is_alone else None
+
+        taken = self.database.run(take_alone) if self.database.vendor == "postgresql" else None
         return [rows.job_of(row) for row in (self.database.write(take) if taken is None else taken)]
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:

@@ -23,7 +23,7 @@ from container_manager_core.store.logs import Chunk, Retention
 from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, Signals
 from container_manager_core.store.sqlite import money, rows
 from container_manager_core.store.sqlite.batch import Batch, length
-from container_manager_core.store.sqlite.claims import give_back, take
+from container_manager_core.store.sqlite.claims import give_back, is_something_to_take, take
 from container_manager_core.store.sqlite.database import WAIT_SECONDS, Database
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
@@ -127,7 +127,12 @@ class SqliteStore:
 
     def claim(self, claim: Claim) -> Sequence[Job]:
         now = self._clock.now()
-        return [rows.job_of(row) for row in self._database.write(lambda connection: take(connection, claim, now))]
+        # Most looks of an idle worker find nothing: they keep nobody from writing.
+        if not self._database.read(lambda connection: is_something_to_take(connection, claim, now)):
+            return []
+        # Nothing follows from a claim but what is recorded under it, durably; no worker survives the machine's crash.
+        taken = self._database.write(lambda connection: take(connection, claim, now), durable=False)
+        return [rows.job_of(row) for row in taken]
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:
         def write(connection: sqlite3.Connection) -> Sequence[str]:
