@@ -236,7 +236,7 @@ class SqliteStore:
         return token, token != since
 
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
-        """See the protocol. It tells of added jobs and of what is asked for jobs, where that is done in this process."""
+        """See the protocol. It tells of added jobs, and of what is asked for jobs, within this process."""
         self._told.append(call)
         return lambda: self._told.remove(call)
 
