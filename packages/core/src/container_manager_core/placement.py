@@ -16,6 +16,7 @@ from container_manager_core.config import WorkerSettings
 from container_manager_core.evolving import evolve
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet
+from container_manager_core.headcount import Headcount
 from container_manager_core.host import Host
 from container_manager_core.job import Job, JobStatus, Route
 from container_manager_core.log import get_logger
@@ -71,6 +72,13 @@ class Placement:
     only_hosts: frozenset[str] | None = None
     only_jobs: frozenset[UUID] | None = None
     impatient: bool = False
+    _headcount: Headcount = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: Headcount(self.store, self.router, self.clock, self.settings.poll_interval_seconds),
+            takes_self=True,
+        ),
+    )
 
     def take_on(self, room: int, thorough: bool) -> TakenOn:
         """Claim jobs for the free places, and store where each goes.
@@ -84,7 +92,7 @@ class Placement:
         if thorough or room <= 0:
             self.router.hosts_changed()
         else:
-            self.router.refresh(self.store.live_by_host())
+            self._headcount.look(room, self.only_hosts)
         limit = max(0, room if thorough else min(room, self.router.free_places(self.only_hosts)))
         claimed = self.store.claim(
             Claim(
@@ -100,7 +108,7 @@ class Placement:
         if thorough and claimed:
             # Only now: most of these looks find nothing, and an idle worker is to leave the store alone.
             self.fleet.refresh()
-            self.router.refresh(self.store.live_by_host())
+            self._headcount.count()
         return evolve(self._sort_out(claimed), idle=limit > 0 and not claimed)
 
     def take_back(self, known: Callable[[UUID], bool]) -> TakenOn:
@@ -112,7 +120,7 @@ class Placement:
             known: whether the worker has a job in its hands.
         """
         unknown = [job for job in self.store.leased(self.worker) if not known(job.id)]
-        self.router.refresh(self.store.live_by_host())
+        self._headcount.count()
         return self._sort_out(unknown)
 
     def _sort_out(self, claimed: Sequence[Job]) -> TakenOn:
@@ -142,6 +150,7 @@ class Placement:
                 if outcome != RecordOutcome.STORED and record.capacity is not None:
                     self.router.give_back(record.job.host or "")
                 if outcome == RecordOutcome.NO_CAPACITY:
+                    self._headcount.doubt()
                     refused.append(job)
                     full |= {record.job.host or ""}
                 elif outcome == RecordOutcome.NO_BUDGET:

@@ -283,7 +283,7 @@ class Worker:
             self._consult_soon(max(0.0, (job.not_before - self._clock.now()).total_seconds()))
 
     def _is_done(self, drain: bool) -> bool:
-        if not drain:
+        if not (drain and self._idle):
             return self._idle
         unfinished = (JobStatus.PENDING, JobStatus.LAUNCHING, JobStatus.RUNNING)
         try:

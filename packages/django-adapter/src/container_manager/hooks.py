@@ -1,5 +1,8 @@
 """What the adapter adds to the core: Django's signal, hosts' starting times, secrets and executors in settings."""
 
+import threading
+import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -52,7 +55,17 @@ class SignalSender:
 
 
 class StartupTimes:
-    """Feeds the average time from launch to start that each host shows."""
+    """Feeds the average time from launch to start that each host shows; stored every few seconds, not for each job.
+
+    Args:
+        pause_seconds: between two writes for a host.
+    """
+
+    def __init__(self, pause_seconds: float = 5.0) -> None:
+        self._pause_seconds = pause_seconds
+        self._gathered: defaultdict[str, list[timedelta]] = defaultdict(list)
+        self._write_at: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     @hookimpl
     def container_manager_job_changed(self, job: Job, previous: JobStatus | None) -> None:
@@ -65,9 +78,21 @@ class StartupTimes:
         from container_manager.models import ExecutorHost
 
         # Two clocks: the platform's says when it started.
-        took = max(execution.started_at - execution.created_at, timedelta())
-        with suppress(StoreUnavailable):  # an average can do without one of its values
-            get_manager().store.database.run(lambda cursor: ExecutorHost.note_startup(execution.host, took))
+        gathered = self._gather(execution.host, max(execution.started_at - execution.created_at, timedelta()))
+        if not gathered:
+            return
+        with suppress(StoreUnavailable):  # an average can do without some of its values
+            get_manager().store.database.run(lambda cursor: ExecutorHost.note_startups(execution.host, gathered))
+
+    def _gather(self, host: str, took: timedelta) -> Sequence[timedelta]:
+        """What is to be stored now; the first one of a host is, at once."""
+        now = time.monotonic()
+        with self._lock:
+            self._gathered[host].append(took)
+            if now < self._write_at.get(host, 0.0):
+                return ()
+            self._write_at[host] = now + self._pause_seconds
+            return self._gathered.pop(host)
 
 
 class SettingsSecrets:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any
 
 import attrs
@@ -145,5 +144,7 @@ def _written(value: str | None) -> str:
     text = json.dumps(value)
     if value is None or len(text) <= _LONGEST:
         return text
+    from hashlib import sha256
+
     beginning = "".join(each for each in value if each.isprintable() and each not in '"\\')[:_BEGINNING]
     return json.dumps(f"{beginning}…{sha256(value.encode()).hexdigest()[:_BEGINNING]}", ensure_ascii=False)

@@ -1,6 +1,5 @@
 """A platform's price list: a dated data file that an executor brings and a user can replace."""
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -82,6 +81,8 @@ class Prices:
         Raises:
             ConfigurationError: the file cannot be read, or is no price list.
         """
+        import tomllib
+
         try:
             table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:

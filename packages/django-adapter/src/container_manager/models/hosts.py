@@ -1,5 +1,6 @@
 """Hosts: where jobs may run."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -185,11 +186,13 @@ class ExecutorHost(models.Model):
         )
 
     @classmethod
-    def note_startup(cls, name: str, took: timedelta) -> None:
-        """Let a start's time weigh in on the running average with a tenth."""
-        seconds = took.total_seconds()
-        average = models.functions.Coalesce(models.F("average_startup_time"), seconds)
-        cls.objects.filter(name=name).update(average_startup_time=average * 0.9 + seconds * 0.1)
+    def note_startups(cls, name: str, took: Sequence[timedelta]) -> None:
+        """Let the times of one start or more weigh in on the running average, each with a tenth."""
+        average: Any = models.functions.Coalesce(models.F("average_startup_time"), took[0].total_seconds())
+        share, weighed = 1.0, 0.0
+        for each in took:
+            share, weighed = share * 0.9, weighed * 0.9 + each.total_seconds() * 0.1
+        cls.objects.filter(name=name).update(average_startup_time=average * share + weighed)
 
 
 DockerHost = ExecutorHost

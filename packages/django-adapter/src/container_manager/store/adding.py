@@ -47,6 +47,25 @@ def add(connection: Any, cursor: Any, table: str, added: Iterable[Mapping[str, A
         cursor.executemany(statement, batch)
 
 
+def add_one(cursor: Any, table: str, added: Iterable[Mapping[str, Any]], channel: str) -> bool:
+    """Insert a row and tell of it, in one statement of PostgreSQL's; whether that was done: not for more than one row.
+
+    Args:
+        cursor: runs the statement.
+        table, added: as for `add`.
+        channel: where it is told.
+    """
+    some = list(islice(added, 2))
+    if len(some) != 1:
+        return False
+    (row,) = some
+    cursor.execute(
+        f"WITH added AS ({insert(table, tuple(row))}) SELECT pg_notify('{channel}', '')",
+        [value(cursor.db, each) for each in row.values()],
+    )
+    return True
+
+
 def added_rows(jobs: Sequence[Job], like: Mapping[str, Any] | None = None) -> Iterator[Mapping[str, Any]]:
     """The rows of jobs, as `add` takes them.
 

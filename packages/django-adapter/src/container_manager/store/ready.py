@@ -1,4 +1,8 @@
-"""Taking ready jobs on PostgreSQL in one statement, which is a transaction by itself."""
+"""Taking ready jobs on PostgreSQL in one statement, which is a transaction by itself.
+
+Nobody waits for it to be on disk: nothing follows from a claim but what is recorded under it, durably and after it in
+the log. A server that crashes in between forgets the claim, and refuses the record.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +16,7 @@ def take_ready(cursor: Any, now: str, claim: Claim) -> Sequence[Sequence[Any]] |
     """The rows of a claim's jobs, now held by its worker.
 
     Args:
+        cursor: of a connection that commits each statement.
         now: the time, as an SQL expression in microseconds.
 
     Returns:
@@ -25,7 +30,7 @@ def take_ready(cursor: Any, now: str, claim: Claim) -> Sequence[Sequence[Any]] |
     of_ready, ready_values = ready(claim)
     wanted = claim.pending and claim.limit > 0
     cursor.execute(
-        "WITH more AS MATERIALIZED (SELECT"
+        "WITH more AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true),"
         f" EXISTS (SELECT FROM {LEASES} WHERE expires_at <= {now})"
         f" OR EXISTS (SELECT FROM {JOBS} WHERE {of_orphaned}) OR EXISTS (SELECT FROM {JOBS} WHERE {of_overdue})"
         f" OR (%s AND EXISTS (SELECT FROM {JOBS} WHERE {not_due(now)})) AS found),"

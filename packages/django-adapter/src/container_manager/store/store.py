@@ -16,7 +16,7 @@ from django.db.models import Q
 from container_manager.conversion.times import as_stored
 from container_manager.store import rows
 from container_manager.store.accounts import accounts, balances, sums
-from container_manager.store.adding import add, added_rows
+from container_manager.store.adding import add, add_one, added_rows
 from container_manager.store.batch import Batch, is_one_statement
 from container_manager.store.claims import Claims
 from container_manager.store.database import Database
@@ -80,8 +80,13 @@ class OrmStore:
             add(connections[self.database.alias], cursor, rows.JOBS, added())
             self._notify(cursor)
 
+        def write_at_once(cursor: Any) -> bool:
+            # Inside the caller's transaction, a taken id must spoil no more than this.
+            return connections[self.database.alias].get_autocommit() and add_one(cursor, rows.JOBS, added(), CHANNEL)
+
         try:
-            self.database.write(write)
+            if not (self.database.vendor == "postgresql" and self.database.run(write_at_once)):
+                self.database.write(write)
         except IntegrityError as error:
             raise InvalidInput("job.id", f"an id is taken ({error})", "make a new one for each job") from error
 
@@ -156,9 +161,11 @@ class OrmStore:
         def take(cursor: Any) -> Sequence[Sequence[Any]]:
             return Claims(connections[self.database.alias], cursor, self._now).take(claim)
 
-        taken = None
-        if self.database.vendor == "postgresql":
-            taken = self.database.run(lambda cursor: take_ready(cursor, self._now, claim))
+        def take_alone(cursor: Any) -> Sequence[Sequence[Any]] | None:
+            is_alone = connections[self.database.alias].get_autocommit()
+            return take_ready(cursor, self._now, claim) if is_alone else None
+
+        taken = self.database.run(take_alone) if self.database.vendor == "postgresql" else None
         return [rows.job_of(row) for row in (self.database.write(take) if taken is None else taken)]
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:

@@ -17,6 +17,9 @@ _OVERDUE = "status = 'pending' AND worker IS NULL AND overdue_at IS NOT NULL AND
 _WORKER, _EPOCH = 8, 9
 _DUE_AT_ONCE = 10_000
 
+Jobs = tuple[str, str, list[Any]]
+"""Which jobs: the index to find them by, a condition and its values."""
+
 
 def take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Sequence[Sequence[Any]]:
     """The rows of a claim's jobs, now held by its worker; leases that have run out are given back first."""
@@ -26,17 +29,34 @@ def take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Sequenc
     holder = rows.text(claim.worker)
     if not connection.execute("SELECT 1 FROM workers WHERE id = ?", (holder,)).fetchone():
         return []
-    if frozenset() in (claim.only_jobs, claim.only_hosts):
+    if _is_for_none(claim):
         return []
-    taken = _orphans(connection, claim) + _overdue(connection, claim, moment)
+    taken = _select(connection, _orphaned(claim), "created_at, number", -1)
+    taken += _select(connection, _overdue(claim, moment), "overdue_at, number", _DUE_AT_ONCE)
     if claim.pending and claim.limit > 0:
         _make_due(connection, moment)
         known = {row[-1] for row in taken}
-        taken += [row for row in _ready(connection, claim) if row[-1] not in known]
+        ready = _select(connection, _ready(claim), "priority DESC, created_at, number", claim.limit)
+        taken += [row for row in ready if row[-1] not in known]
     connection.executemany(
         "UPDATE jobs SET worker = ?, epoch = epoch + 1 WHERE number = ?", [(holder, row[-1]) for row in taken]
     )
     return [[*row[:_WORKER], holder, row[_EPOCH] + 1, *row[_EPOCH + 1 :]] for row in taken]
+
+
+def is_something_to_take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> bool:
+    """Whether a claim might bring jobs, or has leases to end; reads only, and only the first entries of indexes."""
+    moment = rows.microseconds(now)
+    parts: list[Jobs] = []
+    if not _is_for_none(claim):
+        parts = [_orphaned(claim), _overdue(claim, moment)]
+        if claim.pending and claim.limit > 0:
+            parts += [_not_due(moment), _ready(claim)]
+    found = [f"EXISTS (SELECT 1 FROM jobs INDEXED BY {index} WHERE {where})" for index, where, _ in parts]
+    expired = "EXISTS (SELECT 1 FROM workers WHERE expires_at <= ?)"
+    values = [moment, *(value for *_, values in parts for value in values)]
+    (is_found,) = connection.execute(f"SELECT {' OR '.join([expired, *found])}", values).fetchone()
+    return bool(is_found)
 
 
 def give_back(connection: sqlite3.Connection, worker: str) -> None:
@@ -49,46 +69,51 @@ def _give_back_all(connection: sqlite3.Connection, worker: Any) -> None:
     connection.execute("DELETE FROM workers WHERE id = ?", (worker,))
 
 
+def _is_for_none(claim: Claim) -> bool:
+    return frozenset() in (claim.only_jobs, claim.only_hosts)
+
+
 def _make_due(connection: sqlite3.Connection, now: int | None) -> None:
     """Let the ready ones be found by their order alone, however many wait for a time to come."""
+    index, where, values = _not_due(now)
     connection.execute(
-        "UPDATE jobs SET due_at = NULL WHERE number IN (SELECT number FROM jobs INDEXED BY jobs_not_due"
-        f" WHERE {_NOT_DUE} AND due_at <= ? ORDER BY due_at LIMIT ?)",
-        (now, _DUE_AT_ONCE),
+        "UPDATE jobs SET due_at = NULL WHERE number IN"
+        f" (SELECT number FROM jobs INDEXED BY {index} WHERE {where} ORDER BY due_at LIMIT ?)",
+        [*values, _DUE_AT_ONCE],
     )
 
 
-def _orphans(connection: sqlite3.Connection, claim: Claim) -> list[Sequence[Any]]:
+def _select(connection: sqlite3.Connection, jobs: Jobs, order: str, limit: int) -> list[Sequence[Any]]:
+    index, where, values = jobs
+    return connection.execute(
+        f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {index} WHERE {where} ORDER BY {order} LIMIT ?",
+        [*values, limit],
+    ).fetchall()
+
+
+def _orphaned(claim: Claim) -> Jobs:
     conditions, values = _wanted(claim, "host")
     if claim.known_hosts is not None:
         conditions += " AND host IN (SELECT value FROM json_each(?))"
         values.append(json.dumps(sorted(claim.known_hosts)))
-    return connection.execute(
-        f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {_index(claim, 'jobs_orphaned')}"
-        f" WHERE {_ORPHANED}{conditions} ORDER BY created_at, number",
-        values,
-    ).fetchall()
+    return _index(claim, "jobs_orphaned"), f"{_ORPHANED}{conditions}", values
 
 
-def _overdue(connection: sqlite3.Connection, claim: Claim, now: int | None) -> list[Sequence[Any]]:
+def _overdue(claim: Claim, now: int | None) -> Jobs:
     conditions, values = _wanted(claim, "requested_host")
-    return connection.execute(
-        f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {_index(claim, 'jobs_overdue')}"
-        f" WHERE {_OVERDUE} AND overdue_at <= ?{conditions} ORDER BY overdue_at, number LIMIT ?",
-        [now, *values, _DUE_AT_ONCE],
-    ).fetchall()
+    return _index(claim, "jobs_overdue"), f"{_OVERDUE} AND overdue_at <= ?{conditions}", [now, *values]
 
 
-def _ready(connection: sqlite3.Connection, claim: Claim) -> list[Sequence[Any]]:
+def _not_due(now: int | None) -> Jobs:
+    return "jobs_not_due", f"{_NOT_DUE} AND due_at <= ?", [now]
+
+
+def _ready(claim: Claim) -> Jobs:
     conditions, values = _wanted(claim, "requested_host")
     if claim.avoid_hosts:
         conditions += f" AND (requested_host IS NULL OR requested_host NOT IN ({rows.placeholders(claim.avoid_hosts)}))"
         values += [rows.text(host) for host in sorted(claim.avoid_hosts)]
-    return connection.execute(
-        f"SELECT {rows.COLUMNS}, number FROM jobs INDEXED BY {_index(claim, 'jobs_ready')}"
-        f" WHERE {_READY}{conditions} ORDER BY priority DESC, created_at, number LIMIT ?",
-        [*values, claim.limit],
-    ).fetchall()
+    return _index(claim, "jobs_ready"), f"{_READY}{conditions}", values
 
 
 def _index(claim: Claim, usual: str) -> str:

@@ -5,7 +5,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,8 @@ from container_manager_core.store.sqlite import schema
 T = TypeVar("T")
 
 WAIT_SECONDS = 30.0
+_DURABLE = "PRAGMA synchronous = FULL"
+_ORDERED = "PRAGMA synchronous = NORMAL"
 _REMEDIES = {
     sqlite3.SQLITE_BUSY: "end the program that keeps it locked, or try again",
     sqlite3.SQLITE_LOCKED: "end the program that keeps it locked, or try again",
@@ -50,12 +52,16 @@ class Database:
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What ``work`` returns; everything that it reads belongs to one moment."""
-        return self._run("BEGIN", work)
+        return self._run(("BEGIN",), work)
 
-    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         """What ``work`` returns, after what it wrote is durable: all of it, or nothing if it raises.
 
         ``work`` is called again when another program was in the way.
+
+        Args:
+            durable: wait until it survives the machine's crash. Else only what is written durably later, by anybody,
+                makes it so; it survives a crash of every process all the same.
         """
         self._look_for_fork()
         if not self._writing.acquire(timeout=self._wait_seconds):
@@ -63,7 +69,7 @@ class Database:
                 self._url, f"this process has been writing for {self._wait_seconds:g} s", "try again"
             )
         try:
-            return self._run("BEGIN IMMEDIATE", work)
+            return self._run((_DURABLE if durable else _ORDERED, "BEGIN IMMEDIATE"), work)
         finally:
             self._writing.release()
 
@@ -96,10 +102,11 @@ class Database:
             self._inherited += [*self._idle, self._watcher]
             self._begin_process()
 
-    def _run(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _run(self, begin: Sequence[str], work: Callable[[sqlite3.Connection], T]) -> T:
         def attempt() -> T:
             with self._connection() as connection:
-                connection.execute(begin)
+                for statement in begin:
+                    connection.execute(statement)
                 result = work(connection)
                 connection.execute("COMMIT")
                 return result
@@ -166,7 +173,7 @@ class Database:
             self._path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(_DURABLE)
             connection.execute("PRAGMA cache_size = -8192")
             connection.execute("PRAGMA journal_size_limit = 16777216")
             if schema.version(connection, str(self._path)) < len(schema.MIGRATIONS):

@@ -23,7 +23,7 @@ from container_manager_core.store.logs import Chunk, Retention
 from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, Signals
 from container_manager_core.store.sqlite import money, rows
 from container_manager_core.store.sqlite.batch import Batch, length
-from container_manager_core.store.sqlite.claims import give_back, take
+from container_manager_core.store.sqlite.claims import give_back, is_something_to_take, take
 from container_manager_core.store.sqlite.database import WAIT_SECONDS, Database
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
@@ -49,6 +49,7 @@ class SqliteStore:
         self._clock = clock
         self._database = Database(Path(path), self.url, wait_seconds)
         self._installation_id: str | None = None
+        self._told: list[Callable[[], None]] = []
 
     def installation_id(self) -> str:
         if self._installation_id is None:
@@ -73,6 +74,7 @@ class SqliteStore:
             self._database.write(lambda connection: connection.executemany(rows.INSERT, inserts))
         except sqlite3.IntegrityError as error:
             raise InvalidInput("job.id", f"an id is taken ({error})", "make a new one for each job") from error
+        self._tell()
 
     def get(self, job_id: UUID) -> Job:
         query = f"SELECT {rows.COLUMNS} FROM jobs WHERE id = ?"
@@ -127,7 +129,12 @@ class SqliteStore:
 
     def claim(self, claim: Claim) -> Sequence[Job]:
         now = self._clock.now()
-        return [rows.job_of(row) for row in self._database.write(lambda connection: take(connection, claim, now))]
+        # Most looks of an idle worker find nothing: they keep nobody from writing.
+        if not self._database.read(lambda connection: is_something_to_take(connection, claim, now)):
+            return []
+        # Nothing follows from a claim but what is recorded under it, durably; no worker survives the machine's crash.
+        taken = self._database.write(lambda connection: take(connection, claim, now), durable=False)
+        return [rows.job_of(row) for row in taken]
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:
         def write(connection: sqlite3.Connection) -> Sequence[str]:
@@ -148,6 +155,7 @@ class SqliteStore:
         )
         marks = [(rows.microseconds(now), job_id.bytes) for job_id in job_ids]
         self._database.write(lambda connection: connection.executemany(query, marks))
+        self._tell()
 
     def request_move(self, job_ids: Sequence[UUID], host: str) -> None:
         query = (
@@ -156,12 +164,14 @@ class SqliteStore:
         )
         wishes = [{"host": rows.text(host), "id": job_id.bytes} for job_id in job_ids]
         self._database.write(lambda connection: connection.executemany(query, wishes))
+        self._tell()
 
     def watch(self, job_id: UUID, until: datetime) -> None:
         query = "UPDATE jobs SET watched_until = max(coalesce(watched_until, :until), :until) WHERE id = :id"
         values = {"until": rows.microseconds(until), "id": job_id.bytes}
         if not self._database.write(lambda connection: connection.execute(query, values).rowcount):
             raise _not_found(job_id)
+        self._tell()
 
     def leased(self, worker: str) -> Sequence[Job]:
         query = f"SELECT {rows.COLUMNS} FROM jobs WHERE worker = ?"
@@ -226,8 +236,13 @@ class SqliteStore:
         return token, token != since
 
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
-        """See the protocol. Nobody tells of what other processes write."""
-        return lambda: None
+        """See the protocol. It tells of added jobs, and of what is asked for jobs, within this process."""
+        self._told.append(call)
+        return lambda: self._told.remove(call)
+
+    def _tell(self) -> None:
+        for call in tuple(self._told):
+            call()
 
     def delete_finished(self, before: datetime) -> int:
         deleted, last = 0, 0

@@ -1,0 +1,119 @@
+"""The short ways of the store, beside the careful ones: what they must not lose."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+
+from container_manager.hooks import StartupTimes
+from container_manager.models import ContainerJob, ExecutorHost
+from container_manager.store.store import OrmStore
+from container_manager_core import ContainerSpec, InvalidInput, Job
+from container_manager_core.clock import SystemClock
+from container_manager_core.store.protocol import Claim
+
+CLOCK = SystemClock()
+
+
+def _job() -> Job:
+    now = CLOCK.now()
+    spec = ContainerSpec(image="any", command=("a b", "\t%s\\"), labels={"team": "Ä"}, environment={"A": "%"})
+    return Job(id=uuid4(), spec=spec, name="100 %", created_at=now, queued_at=now)
+
+
+@pytest.fixture
+def store() -> Iterator[OrmStore]:
+    store = OrmStore()
+    yield store
+    store.close()
+
+
+def test_a_job_added_alone_is_the_job_added_among_others(store: OrmStore) -> None:
+    alone, *others = [_job() for _ in range(3)]
+    store.add_many([alone])
+    store.add_many(others)
+    for job in (alone, *others):
+        assert store.get(job.id) == job
+    columns = ("docker_host", "status", "image", "command", "memory_limit", "priority", "environment_template")
+    assert len(set(ContainerJob.objects.values_list(*columns))) == 1
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_taken_id_spoils_nothing_of_the_caller_s_transaction(store: OrmStore, number: int) -> None:
+    job = _job()
+    store.add_many([job])
+    with transaction.atomic():
+        with pytest.raises(InvalidInput, match="an id is taken"):
+            store.add_many([job, _job()][:number])
+        store.add_many([kept := _job()])
+    assert store.get(kept.id).id == kept.id
+
+
+def test_a_claim_inside_a_transaction_is_rolled_back_with_it(store: OrmStore) -> None:
+    job = _job()
+    store.add_many([job])
+    store.heartbeat("w", 60)
+    with transaction.atomic():
+        assert [taken.id for taken in store.claim(Claim(worker="w", limit=1))] == [job.id]
+        transaction.set_rollback(True)
+    assert store.get(job.id).worker is None
+    (taken,) = store.claim(Claim(worker="w", limit=1))
+    assert (taken.worker, taken.epoch) == ("w", job.epoch + 1)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_only_the_claim_itself_does_not_wait_for_the_disk(store: OrmStore, inside: bool) -> None:
+    """Nothing else of the session, nor of the caller's transaction, becomes less durable than the project wants."""
+    store.heartbeat("w", 60)
+    store.add_many([_job()])
+    wanted = _durability()
+    with transaction.atomic() if inside else nullcontext():
+        assert len(store.claim(Claim(worker="w", limit=1))) == 1
+        assert _durability() == wanted
+
+
+def _durability() -> str:
+    ask = "SHOW synchronous_commit" if connection.vendor == "postgresql" else "PRAGMA synchronous"
+    with connection.cursor() as cursor:
+        cursor.execute(ask)
+        return str(cursor.fetchone()[0])
+
+
+def test_a_waiting_worker_hears_of_an_added_job(store: OrmStore) -> None:
+    """PostgreSQL calls; SQLite is looked at."""
+    told = threading.Event()
+    end = store.on_change(told.set)
+    token, _ = store.changed(None)
+    if connection.vendor == "postgresql":
+        assert told.wait(20)  # the listener has begun
+        told.clear()
+        store.add_many([_job()])
+        assert told.wait(20)
+    else:
+        store.add_many([_job()])
+        assert store.changed(token)[1]
+    end()
+
+
+def test_times_of_starts_weigh_alike_whether_they_are_stored_together_or_one_by_one() -> None:
+    took = [timedelta(seconds=seconds) for seconds in (10, 20, 1)]
+    for name in ("together", "single"):
+        ExecutorHost.objects.create(name=name, executor_type="mock")
+    ExecutorHost.note_startups("together", took)
+    for each in took:
+        ExecutorHost.note_startups("single", [each])
+    together, single = ExecutorHost.objects.order_by("-name").values_list("average_startup_time", flat=True)
+    assert together == pytest.approx(single)
+    assert together == pytest.approx(((10 * 0.9 + 20 * 0.1) * 0.9) + 1 * 0.1)
+
+
+def test_times_of_starts_are_stored_at_once_and_then_gathered() -> None:
+    one, two, three = (timedelta(seconds=seconds) for seconds in (1, 2, 3))
+    slow, quick = StartupTimes(pause_seconds=3600), StartupTimes(pause_seconds=0)
+    assert [list(slow._gather("a", each)) for each in (one, two)] == [[one], []]
+    assert list(slow._gather("b", three)) == [three]
+    assert [list(quick._gather("a", each)) for each in (one, two)] == [[one], [two]]
