@@ -21,7 +21,8 @@ CLOCK = SystemClock()
 
 def _job() -> Job:
     now = CLOCK.now()
-    spec = ContainerSpec(image="any", command=("a b", "\t%s\\"), labels={"team": "Ä"}, environment={"A": "%"})
+    command = ("a b", "\t%s\\", "\\N", "\n\\.\n", "\b\f\r\v\\t", "")
+    spec = ContainerSpec(image="any", command=command, labels={"team": "Ä"}, environment={"A": "%\n\\n\t"})
     return Job(id=uuid4(), spec=spec, name="100 %", created_at=now, queued_at=now)
 
 
