@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,31 +31,46 @@ def test_everything_works(command_line: CommandLine) -> None:
     assert result.stdout.endswith("everything works\n")
 
 
-def test_hosts_that_do_not_answer_are_told_beside_those_that_do(
+def test_a_host_that_is_not_there_is_told_beside_one_that_answers(
     command_line: CommandLine, engine: Engine, socket_folder: Path
 ) -> None:
-    """One host has no socket, two accept connections and never say a word."""
-    silent = socket.socket(socket.AF_UNIX)
-    silent.bind(str(socket_folder / "silent.sock"))
-    silent.listen(16)
-    urls = {
-        "gone": f"unix://{socket_folder}/gone.sock",
-        "mute": f"unix://{socket_folder}/silent.sock",
-        "mute-too": f"unix://{socket_folder}/silent.sock",
-        "good": engine.base_url,
-    }
-    tables = [f'[hosts.{name}]\nexecutor = "docker"\nconfig = {{base_url = "{url}"}}' for name, url in urls.items()]
-    command_line.configuration.write_text("\n".join(['store = "sqlite:///jobs.sqlite3"', *tables]))
-    result = command_line("doctor", "--json")
-    silent.close()
+    _configure(command_line, {"gone": f"unix://{socket_folder}/gone.sock", "good": engine.base_url})
+    result = command_line("doctor", "--json", "--timeout", "60")
     found = {finding["subject"]: finding for finding in result.json}
     assert result.code == 1
     assert found["host good"]["ok"]
     assert found["store"]["ok"]
-    for name in ("gone", "mute", "mute-too"):
-        assert not found[f"host {name}"]["ok"]
-        assert found[f"host {name}"]["remedy"]
+    assert not found["host gone"]["ok"]
+    assert found["host gone"]["remedy"]
     assert "gone.sock" in found["host gone"]["message"]
+
+
+def test_hosts_that_take_connections_and_say_nothing_are_waited_for_no_longer_than_is_asked_for(
+    command_line: CommandLine, socket_folder: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(socket_folder / "silent.sock"))
+        silent.listen(16)
+        _configure(command_line, dict.fromkeys(("mute", "mute-too"), f"unix://{socket_folder}/silent.sock"))
+        result = command_line("doctor", "--json", "--timeout", "0.5")
+    found = {finding["subject"]: finding for finding in result.json}
+    assert result.code == 1
+    assert found["store"]["ok"]
+    for name in ("mute", "mute-too"):
+        assert not found[f"host {name}"]["ok"]
+        assert found[f"host {name}"]["message"] == "no answer within 0.5 s"
+        assert found[f"host {name}"]["remedy"]
+
+
+def test_a_wait_that_is_none_is_refused(command_line: CommandLine) -> None:
+    result = command_line("doctor", "--timeout", "-1")
+    assert result.code == 2
+    assert "--timeout: -1.0 is out of range; use a number from 0 to 3600 seconds" in result.stderr
+
+
+def _configure(command_line: CommandLine, urls: Mapping[str, str]) -> None:
+    tables = [f'[hosts.{name}]\nexecutor = "docker"\nconfig = {{base_url = "{url}"}}' for name, url in urls.items()]
+    command_line.configuration.write_text("\n".join(['store = "sqlite:///jobs.sqlite3"', *tables]))
 
 
 def test_hosts_are_asked_at_the_same_time() -> None:

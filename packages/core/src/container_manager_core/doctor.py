@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from container_manager_core.manager import ContainerManager
     from container_manager_core.store.protocol import JobStore
 
-HEALTH_TIMEOUT_SECONDS = 5.0
+HEALTH_TIMEOUT_SECONDS = 10.0
 
 
 @attrs.frozen(kw_only=True)
