@@ -224,16 +224,21 @@ class ContainerManager:
         return self._work_until(job_id, lambda job: job.status is not JobStatus.LAUNCHING and _was_tried(job))
 
     def harvest(self, job_id: UUID) -> Job:
-        """Take over from this process what a running job that has ended left behind.
+        """Take over from this process what a job's ended execution left behind, and clean up after it.
 
         Returns:
             The job as it is then: ended, or still running when its platform says so.
         """
         job = self.get(job_id)
-        if job.status is not JobStatus.RUNNING or job.execution is None or job.execution.execution_id is None:
-            return job
-        state = self.fleet.executor(job.execution.host).check_status(job.execution.execution_id)
-        return self._work_until(job_id, lambda job: not job.needs_attention) if state.has_ended else job
+        return self._work_until(job_id, lambda job: not job.needs_attention) if self._is_to_harvest(job) else job
+
+    def _is_to_harvest(self, job: Job) -> bool:
+        if job.status is not JobStatus.RUNNING:
+            # Whoever stored its end may have been stopped before the cleanup.
+            return job.status.is_terminal and job.needs_attention
+        if job.execution is None or job.execution.execution_id is None:
+            return False
+        return self.fleet.executor(job.execution.host).check_status(job.execution.execution_id).has_ended
 
     def _work_until(self, job_id: UUID, is_done: Callable[[Job], bool]) -> Job:
         worker = self._worker(max_jobs=1, only_jobs=frozenset({job_id}))
