@@ -1,5 +1,6 @@
 """News for plugins: each gets it, whatever the others make of it."""
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -23,6 +24,26 @@ class Failing:
     @hookimpl
     def container_manager_job_changed(self, job: Job, previous: JobStatus | None) -> None:
         raise ValueError("a plugin's own mistake")
+
+
+class Wrapping:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    @hookimpl(wrapper=True)
+    def container_manager_job_changed(self, job: Job) -> Generator[None, object, object]:
+        self.heard.append("before")
+        answer = yield
+        self.heard.append("after")
+        return answer
+
+
+def test_a_plugin_may_wrap_news_and_leave_out_what_it_does_not_need() -> None:
+    wrapping, listener = Wrapping(), Listener()
+    plugins: list[tuple[str, Any]] = [("wrapping", wrapping), ("listener", listener)]
+    Plugins(plugins).tell("container_manager_job_changed", job=_any_job(), previous=None)
+    assert wrapping.heard == ["before", "after"]
+    assert listener.heard == ["pending"]
 
 
 def test_a_plugin_that_fails_keeps_news_from_no_other_and_is_named(caplog: pytest.LogCaptureFixture) -> None:
