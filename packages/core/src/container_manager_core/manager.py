@@ -11,7 +11,6 @@ import attrs
 
 from container_manager_core import lifecycle
 from container_manager_core.acceptance import Acceptance, Submission
-from container_manager_core.background import BackgroundWorker
 from container_manager_core.bulk import Bulk, OnBatch
 from container_manager_core.clock import Clock, SystemClock
 from container_manager_core.compliance import Compliance
@@ -21,6 +20,7 @@ from container_manager_core.errors import IllegalTransition, InvalidInput, NotFo
 from container_manager_core.executor import Health, LogChunk, Logs, Stream
 from container_manager_core.fleet import Fleet, HostSource, OnChecked
 from container_manager_core.following import Changes, Follower, pieces
+from container_manager_core.foreground import Foreground, OnOutput
 from container_manager_core.host import Host
 from container_manager_core.job import Execution, Job, JobStatus
 from container_manager_core.plugins import Plugins
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
     from container_manager_core.reconciler import Finding, FindingKind
     from container_manager_core.worker import Worker
 
-OnOutput = Callable[[Stream, bytes], None]
 OnProgress = Callable[[str], None]
-
-CLEANUP_SECONDS = 30.0
 
 
 class ContainerManager:
@@ -201,12 +198,7 @@ class ContainerManager:
         self, job_id: UUID, *, on_output: OnOutput | None = None, on_progress: OnProgress | None = None
     ) -> Job:
         """Work in this process on a job that is stored already, as `run` does, unless a worker has taken it on."""
-        worker = self._worker(max_jobs=1, only_jobs=frozenset({job_id}), impatient=True, on_progress=on_progress)
-        with BackgroundWorker(worker) as background:
-            output = Follower(self.store, self.clock, job_id, from_attempt=0, check=background.check)
-            self._stream_until_ended(output, job_id, on_output)
-            self._wait_for_cleanup(job_id, background.check)
-        return self.get(job_id)
+        return self._foreground(job_id, impatient=True, on_progress=on_progress).run(on_output)
 
     def launch(self, job_id: UUID) -> Job:
         """Start a pending job from this process, without waiting for its end: a worker takes it over.
@@ -218,10 +210,7 @@ class ContainerManager:
         Raises:
             IllegalTransition: it is not pending.
         """
-        job = self.get(job_id)
-        if job.status is not JobStatus.PENDING:
-            raise IllegalTransition(job_id, job.status.value, JobStatus.LAUNCHING.value, "only a pending job starts")
-        return self._work_until(job_id, lambda job: job.status is not JobStatus.LAUNCHING and _was_tried(job))
+        return self._foreground(job_id).launch()
 
     def harvest(self, job_id: UUID) -> Job:
         """Take over from this process what a job's ended execution left behind, and clean up after it.
@@ -229,25 +218,7 @@ class ContainerManager:
         Returns:
             The job as it is then: ended, or still running when its platform says so.
         """
-        job = self.get(job_id)
-        return self._work_until(job_id, lambda job: not job.needs_attention) if self._is_to_harvest(job) else job
-
-    def _is_to_harvest(self, job: Job) -> bool:
-        if job.status is not JobStatus.RUNNING:
-            # Whoever stored its end may have been stopped before the cleanup.
-            return job.status.is_terminal and job.needs_attention
-        if job.execution is None or job.execution.execution_id is None:
-            return False
-        return self.fleet.executor(job.execution.host).check_status(job.execution.execution_id).has_ended
-
-    def _work_until(self, job_id: UUID, is_done: Callable[[Job], bool]) -> Job:
-        worker = self._worker(max_jobs=1, only_jobs=frozenset({job_id}))
-        changes = Changes(self.store, self.clock)
-        with BackgroundWorker(worker) as background:
-            while not is_done(job := self.get(job_id)):
-                background.check()
-                changes.wait(0.5)
-        return job
+        return self._foreground(job_id).harvest()
 
     def worker(
         self,
@@ -444,6 +415,19 @@ class ContainerManager:
                 self._vault = Vault.open(self.config.key_file)
             return self._vault
 
+    def _foreground(
+        self, job_id: UUID, *, impatient: bool = False, on_progress: OnProgress | None = None
+    ) -> Foreground:
+        only_jobs = frozenset({job_id})
+        return Foreground(
+            job_id=job_id,
+            store=self.store,
+            fleet=self.fleet,
+            clock=self.clock,
+            worker=lambda: self._worker(max_jobs=1, only_jobs=only_jobs, impatient=impatient, on_progress=on_progress),
+            cancel=self.cancel,
+        )
+
     def _worker(
         self,
         *,
@@ -476,30 +460,6 @@ class ContainerManager:
             on_progress=on_progress,
         )
 
-    def _stream_until_ended(self, output: Follower, job_id: UUID, on_output: OnOutput | None) -> None:
-        """Pass the output on; a first KeyboardInterrupt cancels the job."""
-
-        def stream() -> None:
-            for chunk in output:
-                if on_output is not None:
-                    on_output(chunk.stream, chunk.data)
-
-        try:
-            stream()
-        except KeyboardInterrupt:
-            try:
-                self.cancel(job_id)
-            except IllegalTransition:
-                return  # it ended by itself just now
-            stream()
-
-    def _wait_for_cleanup(self, job_id: UUID, check: Callable[[], None]) -> None:
-        """Until nothing is left on the platform; not longer than a while, the next worker would do it."""
-        until = self.clock.monotonic() + CLEANUP_SECONDS
-        changes = Changes(self.store, self.clock, check)
-        while self.get(job_id).needs_attention and self.clock.monotonic() < until:
-            changes.wait(0.5)
-
 
 def _fixed(hosts: Iterable[Host]) -> HostSource:
     by_name = {host.name: host for host in hosts}
@@ -516,8 +476,3 @@ def _submissions(wanted: Iterable[ContainerSpec | Submission], name: str, priori
         if shared is None or shared.spec is not each:
             shared = Submission(spec=each, name=name, priority=priority)
         yield shared
-
-
-def _was_tried(job: Job) -> bool:
-    """Whether a worker has decided on a pending job, if only that it has to wait."""
-    return job.status is not JobStatus.PENDING or job.waiting is not None
