@@ -9,6 +9,7 @@ from pathlib import Path
 import django
 import pytest
 
+from support.mariadb import open_mariadb
 from support.postgres import open_postgres
 from support.unavailable import ServiceUnavailable
 
@@ -23,7 +24,7 @@ django.setup()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
-        choices=("sqlite", "postgresql"),
+        choices=("sqlite", "postgresql", "mariadb"),
         default="sqlite",
         help="the database of the Django tests",
     )
@@ -33,14 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The project's tables made in its database; its URL."""
     with ExitStack() as stack:
-        if request.config.getoption("--database", "sqlite") == "postgresql":
-            try:
-                server = stack.enter_context(open_postgres())
-            except ServiceUnavailable as error:
-                pytest.fail(str(error), pytrace=False)
-            url = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
-        else:
-            url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'db.sqlite3'}"
+        try:
+            url = _database_url(request.config.getoption("--database", "sqlite"), stack, tmp_path_factory)
+        except ServiceUnavailable as error:
+            pytest.fail(str(error), pytrace=False)
         os.environ[VARIABLE] = url
         from django.conf import settings
         from django.core.management import call_command
@@ -55,6 +52,15 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
         reset()
         connections.close_all()
+
+
+def _database_url(kind: str, stack: ExitStack, folders: pytest.TempPathFactory) -> str:
+    """A new database of a kind, there until the stack is left."""
+    if kind == "postgresql":
+        return f"postgresql://postgres@127.0.0.1:{stack.enter_context(open_postgres()).port}/postgres"
+    if kind == "mariadb":
+        return stack.enter_context(open_mariadb()).create_database("jobs")
+    return f"sqlite:///{folders.mktemp('database') / 'db.sqlite3'}"
 
 
 @pytest.fixture(autouse=True)

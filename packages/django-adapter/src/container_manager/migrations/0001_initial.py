@@ -9,7 +9,9 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import container_manager.models.exact
 import container_manager.models.hosts
+import container_manager.models.indexes
 
 
 class Migration(migrations.Migration):
@@ -23,7 +25,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="BudgetAccount",
             fields=[
-                ("account", models.CharField(max_length=500, primary_key=True, serialize=False)),
+                (
+                    "account",
+                    container_manager.models.exact.ExactCharField(max_length=500, primary_key=True, serialize=False),
+                ),
                 ("amount", models.BigIntegerField(default=0)),
             ],
         ),
@@ -31,7 +36,7 @@ class Migration(migrations.Migration):
             name="ExecutorHost",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=100, unique=True)),
+                ("name", container_manager.models.exact.ExactCharField(max_length=100, unique=True)),
                 (
                     "host_type",
                     models.CharField(choices=[("unix", "Unix socket"), ("tcp", "TCP")], default="unix", max_length=10),
@@ -51,7 +56,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(default=True, help_text="Whether it takes new jobs.", verbose_name="active"),
                 ),
                 ("auto_pull_images", models.BooleanField(default=True, help_text="Whether missing images are pulled.")),
-                ("executor_type", models.CharField(default="docker", max_length=50)),
+                ("executor_type", container_manager.models.exact.ExactCharField(default="docker", max_length=50)),
                 (
                     "executor_config",
                     models.JSONField(
@@ -120,7 +125,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="HostLock",
             fields=[
-                ("host", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                (
+                    "host",
+                    container_manager.models.exact.ExactCharField(max_length=100, primary_key=True, serialize=False),
+                ),
             ],
         ),
         migrations.CreateModel(
@@ -133,7 +141,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="WorkerLease",
             fields=[
-                ("id", models.CharField(max_length=255, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    container_manager.models.exact.ExactCharField(max_length=255, primary_key=True, serialize=False),
+                ),
                 ("expires_at", models.BigIntegerField(db_index=True)),
             ],
         ),
@@ -141,7 +152,7 @@ class Migration(migrations.Migration):
             name="EnvironmentVariableTemplate",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=100, unique=True)),
+                ("name", container_manager.models.exact.ExactCharField(max_length=100, unique=True)),
                 ("description", models.TextField(blank=True)),
                 (
                     "environment_variables_text",
@@ -172,7 +183,7 @@ class Migration(migrations.Migration):
             name="ContainerTemplate",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=100, unique=True)),
+                ("name", container_manager.models.exact.ExactCharField(max_length=100, unique=True)),
                 ("description", models.TextField(blank=True)),
                 ("docker_image", models.CharField(max_length=500)),
                 (
@@ -266,7 +277,7 @@ class Migration(migrations.Migration):
             name="ContainerJob",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ("name", models.CharField(blank=True, max_length=255)),
+                ("name", container_manager.models.exact.ExactCharField(blank=True, max_length=255)),
                 ("image", models.CharField(blank=True, help_text="Wins over the template's.", max_length=500)),
                 ("command", models.TextField(blank=True, help_text="Split as a shell splits words.")),
                 ("override_command", models.TextField(blank=True, help_text="Wins over the template's command.")),
@@ -327,7 +338,7 @@ class Migration(migrations.Migration):
                 ("scheduled_at", models.DateTimeField(blank=True, help_text="Not before this time.", null=True)),
                 (
                     "preferred_executor",
-                    models.CharField(
+                    container_manager.models.exact.ExactCharField(
                         blank=True, help_text="Run it on a host of this executor and no other.", max_length=50
                     ),
                 ),
@@ -359,12 +370,25 @@ class Migration(migrations.Migration):
                 ("waiting", models.TextField(blank=True, editable=False)),
                 (
                     "host_name",
-                    models.CharField(blank=True, editable=False, max_length=100, null=True, verbose_name="host"),
+                    container_manager.models.exact.ExactCharField(
+                        blank=True, editable=False, max_length=100, null=True, verbose_name="host"
+                    ),
                 ),
-                ("executor_type", models.CharField(blank=True, editable=False, max_length=50, verbose_name="executor")),
+                (
+                    "executor_type",
+                    container_manager.models.exact.ExactCharField(
+                        blank=True, editable=False, max_length=50, verbose_name="executor"
+                    ),
+                ),
                 ("routing_reason", models.TextField(blank=True, editable=False)),
-                ("container_id", models.CharField(blank=True, editable=False, max_length=255)),
-                ("external_execution_id", models.CharField(blank=True, editable=False, max_length=500)),
+                (
+                    "container_id",
+                    container_manager.models.exact.ExactCharField(blank=True, editable=False, max_length=255),
+                ),
+                (
+                    "external_execution_id",
+                    container_manager.models.exact.ExactCharField(blank=True, editable=False, max_length=500),
+                ),
                 ("executor_metadata", models.JSONField(blank=True, default=dict, editable=False)),
                 (
                     "estimated_cost",
@@ -374,13 +398,13 @@ class Migration(migrations.Migration):
                     "actual_cost",
                     models.DecimalField(blank=True, decimal_places=12, editable=False, max_digits=24, null=True),
                 ),
-                ("submitter", models.CharField(editable=False, max_length=255, null=True)),
+                ("submitter", container_manager.models.exact.ExactCharField(editable=False, max_length=255, null=True)),
                 ("attention", models.BooleanField(default=False, editable=False)),
                 ("due_at", models.BigIntegerField(editable=False, null=True)),
                 ("overdue_at", models.BigIntegerField(editable=False, null=True)),
                 ("cancel_requested", models.BigIntegerField(editable=False, null=True)),
                 ("watched_until", models.BigIntegerField(editable=False, null=True)),
-                ("worker", models.CharField(editable=False, max_length=255, null=True)),
+                ("worker", container_manager.models.exact.ExactCharField(editable=False, max_length=255, null=True)),
                 ("epoch", models.PositiveBigIntegerField(default=0, editable=False)),
                 ("spec", models.TextField(editable=False)),
                 ("facts", models.TextField(editable=False)),
@@ -452,8 +476,16 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("attempt", models.PositiveIntegerField(editable=False)),
-                ("executor_type", models.CharField(editable=False, max_length=50, verbose_name="executor")),
-                ("container_id", models.CharField(blank=True, editable=False, max_length=500)),
+                (
+                    "executor_type",
+                    container_manager.models.exact.ExactCharField(
+                        editable=False, max_length=50, verbose_name="executor"
+                    ),
+                ),
+                (
+                    "container_id",
+                    container_manager.models.exact.ExactCharField(blank=True, editable=False, max_length=500),
+                ),
                 (
                     "status",
                     models.CharField(
@@ -519,7 +551,7 @@ class Migration(migrations.Migration):
             name="NetworkAssignment",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("network_name", models.CharField(max_length=255)),
+                ("network_name", container_manager.models.exact.ExactCharField(max_length=255)),
                 (
                     "aliases",
                     models.JSONField(
@@ -566,7 +598,7 @@ class Migration(migrations.Migration):
             name="EnvironmentVariable",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("key", models.CharField(max_length=255)),
+                ("key", container_manager.models.exact.ExactCharField(max_length=255)),
                 ("value", models.TextField(blank=True)),
                 ("is_secret", models.BooleanField(default=False, verbose_name="secret")),
                 (
@@ -599,29 +631,31 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(condition=models.Q(("name", ""), _negated=True), fields=["name"], name="cm_job_name"),
+            index=container_manager.models.indexes.PartialIndex(
+                condition=models.Q(("name", ""), _negated=True), fields=["name"], name="cm_job_name"
+            ),
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(("template__isnull", False)), fields=["template"], name="cm_job_template"
             ),
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(("docker_host__isnull", False)), fields=["docker_host"], name="cm_job_wish"
             ),
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(("created_by__isnull", False)), fields=["created_by"], name="cm_job_user"
             ),
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(("environment_template__isnull", False)),
                 fields=["environment_template"],
                 name="cm_job_environment",
@@ -629,15 +663,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(("attention", False), ("due_at", None), ("status", "pending"), ("worker", None)),
                 fields=["-priority", "created_at", "id", "docker_host"],
                 name="cm_job_ready",
+                whole=("status", "worker", "attention", "due_at", "-priority", "created_at", "id", "docker_host"),
             ),
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(
                     ("attention", False), ("due_at__isnull", False), ("status", "pending"), ("worker", None)
                 ),
@@ -647,7 +682,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(
                     ("attention", False), ("overdue_at__isnull", False), ("status", "pending"), ("worker", None)
                 ),
@@ -657,29 +692,37 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(("attention", True), ("worker", None)),
                 fields=["created_at", "host_name"],
                 name="cm_job_orphaned",
+                whole=("attention", "worker", "created_at", "host_name"),
             ),
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(condition=models.Q(("worker__isnull", False)), fields=["worker"], name="cm_job_leased"),
+            index=container_manager.models.indexes.PartialIndex(
+                condition=models.Q(("worker__isnull", False)), fields=["worker"], name="cm_job_leased"
+            ),
         ),
         migrations.AddIndex(
             model_name="containerjob",
-            index=models.Index(
-                condition=models.Q(("status__in", ["launching", "running"])), fields=["host_name"], name="cm_job_live"
+            index=container_manager.models.indexes.PartialIndex(
+                condition=models.Q(("status__in", ["launching", "running"])),
+                fields=["host_name"],
+                name="cm_job_live",
+                whole=("status", "host_name"),
             ),
         ),
         migrations.AddIndex(
             model_name="containerexecution",
-            index=models.Index(condition=models.Q(("amount__gt", 0)), fields=["launched"], name="cm_execution_cost"),
+            index=container_manager.models.indexes.PartialIndex(
+                condition=models.Q(("amount__gt", 0)), fields=["launched"], name="cm_execution_cost"
+            ),
         ),
         migrations.AddIndex(
             model_name="containerexecution",
-            index=models.Index(
+            index=container_manager.models.indexes.PartialIndex(
                 condition=models.Q(("finished_at__isnull", False)), fields=["finished_at"], name="cm_execution_ended"
             ),
         ),

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from container_manager.models.exact import ExactCharField
 from container_manager.models.hosts import ExecutorHost
+from container_manager.models.indexes import PartialIndex
 from container_manager.models.jobs import STATUS_CHOICES, ContainerJob
 from container_manager.models.references import HostReference
 from container_manager_core.executor import Stream
@@ -28,7 +30,7 @@ class ContainerExecution(models.Model):
         editable=False,
     )
     attempt = models.PositiveIntegerField(editable=False)
-    executor_type = models.CharField("executor", max_length=50, editable=False)
+    executor_type = ExactCharField("executor", max_length=50, editable=False)
     host = HostReference(
         ExecutorHost,
         to_field="name",
@@ -39,7 +41,7 @@ class ContainerExecution(models.Model):
         related_name="executions",
         editable=False,
     )
-    container_id = models.CharField(max_length=500, blank=True, editable=False)
+    container_id = ExactCharField(max_length=500, blank=True, editable=False)
     status = models.CharField(max_length=16, choices=STATUS_CHOICES, editable=False)
     exit_code = models.IntegerField(null=True, editable=False)
     failure_kind = models.CharField(max_length=32, blank=True, editable=False)
@@ -59,8 +61,8 @@ class ContainerExecution(models.Model):
         verbose_name = "execution"
         constraints = (models.UniqueConstraint(fields=["job", "attempt"], name="container_manager_attempt_once"),)
         indexes = (
-            models.Index(fields=["launched"], name="cm_execution_cost", condition=models.Q(amount__gt=0)),
-            models.Index(
+            PartialIndex(fields=["launched"], name="cm_execution_cost", condition=models.Q(amount__gt=0)),
+            PartialIndex(
                 fields=["finished_at"], name="cm_execution_ended", condition=models.Q(finished_at__isnull=False)
             ),
         )

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from container_manager.conversion.errors import as_validation_error
+from container_manager.models.exact import ExactCharField
 from container_manager_core.errors import InvalidInput
 from container_manager_core.job import LIVE
 
@@ -56,7 +57,7 @@ class ExecutorHost(models.Model):
         UNIX = "unix", "Unix socket"
         TCP = "tcp", "TCP"
 
-    name = models.CharField(max_length=100, unique=True)
+    name = ExactCharField(max_length=100, unique=True)
     host_type = models.CharField(max_length=10, choices=HostType.choices, default=HostType.UNIX)
     connection_string = models.CharField(
         max_length=500,
@@ -68,7 +69,7 @@ class ExecutorHost(models.Model):
     tls_verify = models.BooleanField("TLS verify", default=True)
     is_active = models.BooleanField("active", default=True, help_text="Whether it takes new jobs.")
     auto_pull_images = models.BooleanField(default=True, help_text="Whether missing images are pulled.")
-    executor_type = models.CharField(max_length=50, default="docker")
+    executor_type = ExactCharField(max_length=50, default="docker")
     executor_config = models.JSONField(
         default=dict, blank=True, help_text="The executor's own options, as a JSON object."
     )

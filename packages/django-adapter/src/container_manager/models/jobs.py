@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from container_manager.conversion.errors import as_validation_error
 from container_manager.conversion.times import given_moment
+from container_manager.models.exact import ExactCharField
 from container_manager.models.hosts import ExecutorHost, _keep_what_is_unfinished
+from container_manager.models.indexes import PartialIndex
 from container_manager.models.references import HostReference
 from container_manager.models.templates import (
     CPU_CORES,
@@ -123,7 +125,7 @@ class ContainerJob(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    name = models.CharField(max_length=255, blank=True)
+    name = ExactCharField(max_length=255, blank=True)
     template = models.ForeignKey(
         ContainerTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs", db_index=False
     )
@@ -160,7 +162,7 @@ class ContainerJob(models.Model):
         default=50, validators=[MinValueValidator(0), MaxValueValidator(100)], help_text="0 to 100: higher goes first."
     )
     scheduled_at = models.DateTimeField(null=True, blank=True, help_text="Not before this time.")
-    preferred_executor = models.CharField(
+    preferred_executor = ExactCharField(
         max_length=50, blank=True, help_text="Run it on a host of this executor and no other."
     )
     created_by = models.ForeignKey(
@@ -185,23 +187,23 @@ class ContainerJob(models.Model):
     failure_message = models.TextField(blank=True, editable=False)
     failure_hint = models.TextField(blank=True, editable=False)
     waiting = models.TextField(blank=True, editable=False)
-    host_name = models.CharField("host", max_length=100, null=True, blank=True, editable=False)
-    executor_type = models.CharField("executor", max_length=50, blank=True, editable=False)
+    host_name = ExactCharField("host", max_length=100, null=True, blank=True, editable=False)
+    executor_type = ExactCharField("executor", max_length=50, blank=True, editable=False)
     routing_reason = models.TextField(blank=True, editable=False)
-    container_id = models.CharField(max_length=255, blank=True, editable=False)
-    external_execution_id = models.CharField(max_length=500, blank=True, editable=False)
+    container_id = ExactCharField(max_length=255, blank=True, editable=False)
+    external_execution_id = ExactCharField(max_length=500, blank=True, editable=False)
     executor_metadata = models.JSONField(default=dict, blank=True, editable=False)
     estimated_cost = models.DecimalField(max_digits=24, decimal_places=12, null=True, blank=True, editable=False)
     actual_cost = models.DecimalField(max_digits=24, decimal_places=12, null=True, blank=True, editable=False)
 
     # The store's own columns. Times among them are microseconds since 1970 UTC, to be compared in the database.
-    submitter = models.CharField(max_length=255, null=True, editable=False)
+    submitter = ExactCharField(max_length=255, null=True, editable=False)
     attention = models.BooleanField(default=False, editable=False)
     due_at = models.BigIntegerField(null=True, editable=False)
     overdue_at = models.BigIntegerField(null=True, editable=False)
     cancel_requested = models.BigIntegerField(null=True, editable=False)
     watched_until = models.BigIntegerField(null=True, editable=False)
-    worker = models.CharField(max_length=255, null=True, editable=False)
+    worker = ExactCharField(max_length=255, null=True, editable=False)
     epoch = models.PositiveBigIntegerField(default=0, editable=False)
     spec = models.TextField(editable=False)
     facts = models.TextField(editable=False)
@@ -224,38 +226,43 @@ class ContainerJob(models.Model):
             models.Index(fields=["status", "-created_at", "-id"], name="cm_job_status"),
             models.Index(fields=["host_name", "-created_at"], name="cm_job_host"),
             # Of what is often empty, only what is there is indexed: each index costs every change of a job.
-            models.Index(fields=["name"], name="cm_job_name", condition=~models.Q(name="")),
-            models.Index(fields=["template"], name="cm_job_template", condition=models.Q(template__isnull=False)),
-            models.Index(fields=["docker_host"], name="cm_job_wish", condition=models.Q(docker_host__isnull=False)),
-            models.Index(fields=["created_by"], name="cm_job_user", condition=models.Q(created_by__isnull=False)),
-            models.Index(
+            PartialIndex(fields=["name"], name="cm_job_name", condition=~models.Q(name="")),
+            PartialIndex(fields=["template"], name="cm_job_template", condition=models.Q(template__isnull=False)),
+            PartialIndex(fields=["docker_host"], name="cm_job_wish", condition=models.Q(docker_host__isnull=False)),
+            PartialIndex(fields=["created_by"], name="cm_job_user", condition=models.Q(created_by__isnull=False)),
+            PartialIndex(
                 fields=["environment_template"],
                 name="cm_job_environment",
                 condition=models.Q(environment_template__isnull=False),
             ),
-            models.Index(
+            PartialIndex(
                 fields=["-priority", "created_at", "id", "docker_host"],
                 name="cm_job_ready",
                 condition=models.Q(status="pending", worker=None, due_at=None, attention=False),
+                whole=["status", "worker", "attention", "due_at", "-priority", "created_at", "id", "docker_host"],
             ),
-            models.Index(
+            PartialIndex(
                 fields=["due_at"],
                 name="cm_job_not_due",
                 condition=models.Q(status="pending", worker=None, due_at__isnull=False, attention=False),
             ),
-            models.Index(
+            PartialIndex(
                 fields=["overdue_at"],
                 name="cm_job_overdue",
                 condition=models.Q(status="pending", worker=None, overdue_at__isnull=False, attention=False),
             ),
-            models.Index(
+            PartialIndex(
                 fields=["created_at", "host_name"],
                 name="cm_job_orphaned",
                 condition=models.Q(worker=None, attention=True),
+                whole=["attention", "worker", "created_at", "host_name"],
             ),
-            models.Index(fields=["worker"], name="cm_job_leased", condition=models.Q(worker__isnull=False)),
-            models.Index(
-                fields=["host_name"], name="cm_job_live", condition=models.Q(status__in=["launching", "running"])
+            PartialIndex(fields=["worker"], name="cm_job_leased", condition=models.Q(worker__isnull=False)),
+            PartialIndex(
+                fields=["host_name"],
+                name="cm_job_live",
+                condition=models.Q(status__in=["launching", "running"]),
+                whole=["status", "host_name"],
             ),
         )
 

@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from container_manager.conversion.errors import as_validation_error
+from container_manager.models.exact import ExactCharField
 from container_manager_core.environment import parse_environment_text
 from container_manager_core.errors import InvalidInput
 
@@ -19,7 +20,7 @@ SECONDS = [MinValueValidator(1), MaxValueValidator(366 * 86400)]
 class EnvironmentVariableTemplate(models.Model):
     """A named set of environment variables, as text: ``KEY=value`` lines, ``#`` comments, quotes."""
 
-    name = models.CharField(max_length=100, unique=True)
+    name = ExactCharField(max_length=100, unique=True)
     description = models.TextField(blank=True)
     environment_variables_text = models.TextField(
         blank=True, help_text="KEY=value, one a line; # begins a comment; quotes hold spaces and newlines."
@@ -55,7 +56,7 @@ class EnvironmentVariableTemplate(models.Model):
 class ContainerTemplate(models.Model):
     """What to run, saved under a name. A job copies what it needs when it is made, so changes concern later jobs."""
 
-    name = models.CharField(max_length=100, unique=True)
+    name = ExactCharField(max_length=100, unique=True)
     description = models.TextField(blank=True)
     docker_image = models.CharField(max_length=500)
     command = models.TextField(blank=True, help_text="Split as a shell splits words; empty: the image's own.")
@@ -106,7 +107,7 @@ class EnvironmentVariable(models.Model):
     """One variable of a template. A secret one is sealed before it is stored and never shown again."""
 
     template = models.ForeignKey(ContainerTemplate, on_delete=models.CASCADE, related_name="environment_variables")
-    key = models.CharField(max_length=255)
+    key = ExactCharField(max_length=255)
     value = models.TextField(blank=True)
     is_secret = models.BooleanField("secret", default=False)
 
@@ -139,7 +140,7 @@ class NetworkAssignment(models.Model):
     """A network that a template's containers join."""
 
     template = models.ForeignKey(ContainerTemplate, on_delete=models.CASCADE, related_name="network_assignments")
-    network_name = models.CharField(max_length=255)
+    network_name = ExactCharField(max_length=255)
     aliases = models.JSONField(
         default=list, blank=True, help_text='Names of the container in that network, for example ["worker"].'
     )

@@ -2,11 +2,13 @@
 
 from django.db import models
 
+from container_manager.models.exact import ExactCharField
+
 
 class WorkerLease(models.Model):
     """A worker that lives: its jobs are its own until then."""
 
-    id = models.CharField(primary_key=True, max_length=255)
+    id = ExactCharField(primary_key=True, max_length=255)
     expires_at = models.BigIntegerField(db_index=True)
 
     def __str__(self) -> str:
@@ -16,7 +18,7 @@ class WorkerLease(models.Model):
 class HostLock(models.Model):
     """Locked while a host's free places are counted, on databases without advisory locks."""
 
-    host = models.CharField(primary_key=True, max_length=100)
+    host = ExactCharField(primary_key=True, max_length=100)
 
     def __str__(self) -> str:
         return self.host
@@ -35,7 +37,7 @@ class Installation(models.Model):
 class BudgetAccount(models.Model):
     """What a budget holds: spent, and held back for what runs. In whole millionths."""
 
-    account = models.CharField(primary_key=True, max_length=500)
+    account = ExactCharField(primary_key=True, max_length=500)
     amount = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
