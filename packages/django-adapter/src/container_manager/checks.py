@@ -11,6 +11,7 @@ Errors, each with a hint where there is a remedy:
 - E007 the models are not sent to the database that ``CONTAINER_MANAGER`` names
 - E008 a host in the database whose executor is not installed (with ``--database``)
 - E009 a host in the database whose options its executor does not take (with ``--database``)
+- E010 a database that cannot hold every character (with ``--database``)
 
 and warnings:
 
@@ -58,6 +59,28 @@ def check_hosts(app_configs: Any, databases: Iterable[str] | None = None, **opti
     if rows is None:
         return []
     return [*(error for host in rows for error in _row_problems(host)), *_rules_without_host()]
+
+
+@register(Tags.database)
+def check_characters(app_configs: Any, databases: Iterable[str] | None = None, **options: Any) -> list[CheckMessage]:
+    """What is wrong with the jobs' database on MySQL and MariaDB; before its tables are made."""
+    if any(check_settings(None)) or conf.manager_settings().database not in (databases or ()):
+        return []
+    connection: Any = connections[conf.manager_settings().database]
+    if connection.vendor != "mysql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT database(), @@character_set_database")
+        name, characters = cursor.fetchone()
+    if characters == "utf8mb4":
+        return []
+    return [
+        Error(
+            f"The database {name!r} has the character set {characters!r}, which lacks many characters of jobs' output.",
+            hint=f"Before 'manage.py migrate', run in it: ALTER DATABASE `{name}` CHARACTER SET utf8mb4.",
+            id="container_manager.E010",
+        )
+    ]
 
 
 def _tried(number: str, read: Callable[[], object], obj: Any = None) -> list[CheckMessage]:

@@ -11,6 +11,7 @@ from django.db import migrations, models
 
 import container_manager.models.exact
 import container_manager.models.hosts
+import container_manager.models.ids
 import container_manager.models.indexes
 
 
@@ -276,7 +277,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ContainerJob",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    container_manager.models.ids.JobIdField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("name", container_manager.models.exact.ExactCharField(blank=True, max_length=255)),
                 ("image", models.CharField(blank=True, help_text="Wins over the template's.", max_length=500)),
                 ("command", models.TextField(blank=True, help_text="Split as a shell splits words.")),

@@ -17,6 +17,7 @@ from container_manager.conversion.errors import as_validation_error
 from container_manager.conversion.times import given_moment
 from container_manager.models.exact import ExactCharField
 from container_manager.models.hosts import ExecutorHost, _keep_what_is_unfinished
+from container_manager.models.ids import JobIdField
 from container_manager.models.indexes import PartialIndex
 from container_manager.models.references import HostReference
 from container_manager.models.templates import (
@@ -124,7 +125,7 @@ class ContainerJob(models.Model):
     The fields of its life are written by workers alone.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    id = JobIdField(primary_key=True, default=uuid4, editable=False)
     name = ExactCharField(max_length=255, blank=True)
     template = models.ForeignKey(
         ContainerTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs", db_index=False

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from container_manager.store.rows import EXECUTIONS, JOBS, microseconds
-from container_manager.store.sql import places
+from container_manager.store.sql import insert_missing, places
 from container_manager_core.amounts import from_millionths, millionths
 from container_manager_core.costs.sums import LABEL, CostQuery, CostSum
 from container_manager_core.serialising import spec_from_json
@@ -37,11 +37,8 @@ class Accounts:
         self._changed: set[str] = set()
         wanted = sorted({charge.account for record in records for charge in record.charges})
         if wanted:
-            ignore = "INSERT IGNORE" if connection.vendor == "mysql" else "INSERT"
-            conflict = "" if connection.vendor == "mysql" else " ON CONFLICT DO NOTHING"
-            cursor.executemany(
-                f"{ignore} INTO {ACCOUNTS} (account, amount) VALUES (%s, 0){conflict}", [(name,) for name in wanted]
-            )
+            statement = insert_missing(connection.vendor, ACCOUNTS, {"account": "%s", "amount": "0"}, "account")
+            cursor.executemany(statement, [(name,) for name in wanted])
         lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         self._balances = balances(cursor, wanted, lock)
 

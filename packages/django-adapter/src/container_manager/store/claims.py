@@ -30,7 +30,9 @@ class Claims:
         self._connection = connection
         self._cursor = cursor
         self._now = now
-        self._skips = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+        features = connection.features
+        self._locks = " FOR UPDATE" if features.has_select_for_update else ""
+        self._skips = f"{self._locks} SKIP LOCKED" if features.has_select_for_update_skip_locked else self._locks
 
     def take(self, claim: Claim) -> Sequence[Sequence[Any]]:
         """The rows of a claim's jobs, now held by its worker; leases that have run out are given back first."""
@@ -63,8 +65,7 @@ class Claims:
 
     def _lives(self, worker: str) -> bool:
         """Whether the worker has a lease; it cannot be expired by others before this transaction has ended."""
-        lock = " FOR UPDATE" if self._skips else ""
-        return bool(self._fetch(f"SELECT id FROM {LEASES} WHERE id = %s{lock}", [worker]))
+        return bool(self._fetch(f"SELECT id FROM {LEASES} WHERE id = %s{self._locks}", [worker]))
 
     def _make_due(self) -> None:
         """Let the ready ones be found by their order alone, however many wait for a time to come."""

@@ -12,17 +12,12 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from container_manager.store.troubles import is_busy, is_passing, remedy_of
 from container_manager_core.errors import StoreUnavailable
 
 T = TypeVar("T")
 
 WAIT_SECONDS = 30.0
-_BUSY = ("database is locked", "database table is locked", "deadlock", "could not serialize")
-_REMEDIES = {
-    "no such table": "run 'manage.py migrate'",
-    "does not exist": "run 'manage.py migrate'",
-    "doesn't exist": "run 'manage.py migrate'",
-}
 
 
 class Database:
@@ -130,9 +125,9 @@ class Database:
                 try:
                     return attempt(connection)
                 except (OperationalError, InterfaceError, DatabaseError) as error:
-                    if inside or not _is_passing(error):
+                    if inside or not is_passing(error):
                         raise
-                    busy = any(word in str(error) for word in _BUSY)
+                    busy = is_busy(error)
                     if not busy:
                         connection.close()
                         self.close()  # what one of them lost, the others have lost too
@@ -160,14 +155,4 @@ class Database:
 
     def _translated(self, error: Exception) -> StoreUnavailable:
         problem = " ".join(str(error).split())
-        remedy = next((remedy for words, remedy in _REMEDIES.items() if words in problem), "")
-        return StoreUnavailable(
-            f"django:{self.alias}", problem or type(error).__name__, remedy or "look whether the database runs"
-        )
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether the database, rather than what was asked of it, is the trouble; missing tables count as that."""
-    if isinstance(error, OperationalError | InterfaceError):
-        return True
-    return type(error).__name__ == "ProgrammingError" and any(words in str(error) for words in _REMEDIES)
+        return StoreUnavailable(f"django:{self.alias}", problem or type(error).__name__, remedy_of(error))

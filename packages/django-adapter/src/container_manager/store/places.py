@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from container_manager.store.rows import JOBS, uuid_of
-from container_manager.store.sql import places, values
+from container_manager.store.sql import insert_missing, places, values
 from container_manager_core.job import LIVE, Job, JobStatus
 from container_manager_core.store.protocol import Record
 
@@ -79,7 +79,6 @@ class Places:
             locks = ", ".join(["pg_advisory_xact_lock(hashtextextended(%s, 0))"] * len(hosts))
             self._cursor.execute(f"SELECT {locks}", [f"container_manager {host}" for host in hosts])
         elif self._connection.vendor == "mysql":
-            self._cursor.executemany(f"INSERT IGNORE INTO {_LOCKS} (host) VALUES (%s)", [(host,) for host in hosts])
-            self._cursor.execute(
-                f"SELECT host FROM {_LOCKS} WHERE host IN ({places(len(hosts))}) ORDER BY host FOR UPDATE", hosts
-            )
+            statement = insert_missing("mysql", _LOCKS, {"host": "%s"}, "host")
+            for host in hosts:
+                self._cursor.execute(statement, [host])

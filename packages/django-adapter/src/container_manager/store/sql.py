@@ -12,7 +12,8 @@ from container_manager_core.clock import Clock, SystemClock
 
 NOW = {
     "postgresql": "(extract(epoch from statement_timestamp()) * 1000000)::bigint",
-    "mysql": "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
+    # Whatever the session's time zone, and without the hour that comes twice a year.
+    "mysql": "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
 }
 """Microseconds since 1970 by the database's own clock; SQLite has the machine's."""
 
@@ -29,7 +30,7 @@ def value(connection: BaseDatabaseWrapper, given: Any) -> Any:
     if given is None or isinstance(given, str | int):
         return given
     if isinstance(given, UUID):
-        return given if connection.features.has_native_uuid_field else given.hex
+        return given if connection.vendor == "postgresql" else given.hex
     if isinstance(given, datetime):
         return connection.ops.adapt_datetimefield_value(given)
     if isinstance(given, Mapping):
@@ -55,6 +56,18 @@ def places(number: int) -> str:
 def insert(table: str, columns: Sequence[str]) -> str:
     """An INSERT of one row."""
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places(len(columns))})"
+
+
+def insert_missing(vendor: str, table: str, row: Mapping[str, str], key: str) -> str:
+    """An INSERT of one row that changes none of the same key, if there is one; on MySQL it locks that.
+
+    Args:
+        row: a placeholder or an expression for each column.
+    """
+    statement = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"
+    # INSERT IGNORE would share the lock with others who do the same: none of them could go on and write.
+    kept = f"ON DUPLICATE KEY UPDATE {key} = {key}" if vendor == "mysql" else "ON CONFLICT DO NOTHING"
+    return f"{statement} {kept}"
 
 
 def upsert(vendor: str, table: str, columns: Sequence[str], key: Sequence[str]) -> str:
