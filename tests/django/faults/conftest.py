@@ -9,10 +9,12 @@ import pytest
 from container_manager_core import Config, ContainerManager
 from support.engine import Engine
 from support.manage import DjangoProject
+from support.mariadb import MariaDbServer, open_mariadb
 from support.postgres import PostgresServer, open_postgres
 from support.unavailable import ServiceUnavailable
 
 ALIAS = "faults"
+_SERVERS = {"postgresql": "postgres", "mariadb": "mariadb"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,17 +41,41 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.fail(str(error), pytrace=False)
 
 
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[MariaDbServer]:
+    """Another one."""
+    try:
+        with open_mariadb() as server:
+            yield server
+    except ServiceUnavailable as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> PostgresServer | MariaDbServer:
+    """The one that has the database of the test."""
+    found: PostgresServer | MariaDbServer = request.getfixturevalue(
+        _SERVERS[request.node.callspec.params["database_url"]]
+    )
+    return found
+
+
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A new database of the kind that the test is parametrized with."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
         return
+    name = f"jobs_{abs(hash(request.node.name)) % 10**8}"
+    if request.param == "mariadb":
+        mariadb: MariaDbServer = request.getfixturevalue("mariadb")
+        yield mariadb.create_database(name)
+        mariadb.drop_database(name)
+        return
     import psycopg
 
     server: PostgresServer = request.getfixturevalue("postgres")
     address = f"host=127.0.0.1 port={server.port} user=postgres dbname=postgres"
-    name = f"jobs_{abs(hash(request.node.name)) % 10**8}"
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     yield f"postgresql://postgres@127.0.0.1:{server.port}/{name}"

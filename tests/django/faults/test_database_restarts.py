@@ -1,4 +1,4 @@
-"""PostgreSQL crashes and comes back while workers of a project hold jobs."""
+"""The database server crashes and comes back while workers of a project hold jobs."""
 
 import time
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from support.endings import (
 )
 from support.engine import Engine
 from support.manage import DjangoProject
+from support.mariadb import MariaDbServer
 from support.postgres import PostgresServer
 from support.starts import StartCounter
 
@@ -30,9 +31,9 @@ def answer_again(manager: ContainerManager) -> None:
         manager.list()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
 def test_workers_go_on_by_themselves_after_the_database_crashed_and_no_job_is_lost_or_doubled(
-    project_on: Callable[..., DjangoProject], seen: Seen, engine: Engine, postgres: PostgresServer
+    project_on: Callable[..., DjangoProject], seen: Seen, engine: Engine, server: PostgresServer | MariaDbServer
 ) -> None:
     project = project_on(capacity=3, LEASE_SECONDS=5.0)
     with seen(project) as manager, StartCounter(engine, manager.store.installation_id()) as starts:
@@ -40,9 +41,9 @@ def test_workers_go_on_by_themselves_after_the_database_crashed_and_no_job_is_lo
         workers = [project.start("process_container_jobs") for _ in range(2)]
         wait_until_running(manager, 1, seconds=60)
         for _ in range(2):
-            postgres.stop(mode="immediate")
+            server.stop(mode="immediate")
             time.sleep(1)
-            postgres.start()
+            server.start()
             answer_again(manager)
             time.sleep(2)
         wait_until_ended(manager, seconds=120)
@@ -55,15 +56,15 @@ def test_workers_go_on_by_themselves_after_the_database_crashed_and_no_job_is_lo
     assert "Traceback" not in project.told()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
 def test_a_worker_that_starts_before_its_database_waits_for_it(
-    project_on: Callable[..., DjangoProject], postgres: PostgresServer
+    project_on: Callable[..., DjangoProject], server: PostgresServer | MariaDbServer
 ) -> None:
     project = project_on()
-    postgres.stop()
+    server.stop()
     worker = project.start("process_container_jobs")
     project.wait_until_told("Waiting for the database 'default'")
-    postgres.start()
+    server.start()
     project.wait_until_told("worker.started")
     assert worker.poll() is None
     assert "Traceback" not in project.told()

@@ -33,7 +33,7 @@ print("web is done")
 """
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "mariadb"], indirect=True)
 def test_one_of_several_workers_killed_while_the_site_writes_doubles_and_loses_nothing(
     project_on: Callable[..., DjangoProject], seen: Seen, engine: Engine, workers: int, request: pytest.FixtureRequest
 ) -> None:
@@ -62,7 +62,7 @@ def test_one_of_several_workers_killed_while_the_site_writes_doubles_and_loses_n
         assert "Traceback" not in project.told(log)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "mariadb"], indirect=True)
 def test_a_storm_of_kills_doubles_and_loses_nothing(
     project_on: Callable[..., DjangoProject], seen: Seen, engine: Engine, request: pytest.FixtureRequest
 ) -> None:

@@ -1,11 +1,12 @@
 """The dashboard: queue, hosts, failures, spend and budgets, as they are stored; no platform is asked."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.db import connections
 from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import TruncDay, TruncHour
 from django.forms import Media
@@ -84,7 +85,7 @@ def _outcomes(now: datetime) -> Chart:
     rows = (
         ContainerJob.objects.filter(created_at__gte=first)
         .order_by()
-        .annotate(hour=TruncHour("created_at"))
+        .annotate(hour=TruncHour("created_at", tzinfo=_zone()))
         .values("hour", "status")
         .annotate(jobs=Count("pk"))
     )
@@ -94,7 +95,7 @@ def _outcomes(now: datetime) -> Chart:
         hour[kind] = hour.get(kind, 0) + row["jobs"]
     moments = [_local(first + timedelta(hours=number)) for number in range(_HOURS)]
     return chart(
-        "Jobs of the last 24 hours, by the hour they were created in",
+        f"Jobs of the last 24 hours, by the hour they were created in{_zone_in_words()}",
         [_outcome_column(moment, found.get(moment, {})) for moment in moments],
     )
 
@@ -124,7 +125,7 @@ def _spend(now: datetime) -> Mapping[str, Any]:
     rows = (
         ContainerJob.objects.filter(created_at__gte=first, actual_cost__isnull=False)
         .order_by()
-        .annotate(day=TruncDay("created_at"))
+        .annotate(day=TruncDay("created_at", tzinfo=_zone()))
         .values("day")
         .annotate(spent=Sum("actual_cost"))
     )
@@ -139,7 +140,9 @@ def _spend(now: datetime) -> Mapping[str, Any]:
         for day in days
     ]
     return {
-        "chart": chart(f"Spend of the last {_DAYS} days, by the day the jobs were created in", columns),
+        "chart": chart(
+            f"Spend of the last {_DAYS} days, by the day the jobs were created in{_zone_in_words()}", columns
+        ),
         "today": money_text(found.get(today.date(), Decimal(0))),
         "all": money_text(sum(found.values(), Decimal(0))),
     }
@@ -162,4 +165,14 @@ def _used(balance: BudgetBalance) -> SafeString:
 
 
 def _local(moment: datetime) -> datetime:
-    return timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    return timezone.localtime(moment, _zone()) if timezone.is_aware(moment) else moment
+
+
+def _zone() -> tzinfo:
+    """The time zone of hours and days: UTC where the database knows of no other, as a MySQL without its tables."""
+    knows_zones = connections[ContainerJob.objects.db].features.has_zoneinfo_database
+    return timezone.get_current_timezone() if knows_zones else UTC
+
+
+def _zone_in_words() -> str:
+    return " (UTC)" if _zone() is UTC else ""
