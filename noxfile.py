@@ -74,12 +74,19 @@ def _group(name: str) -> list[str]:
     return nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), name)
 
 
-def _editable(*folders: Path) -> list[str]:
-    """The words for pip to install packages from this checkout, with every extra that brings more than others of it."""
+def _editable(*folders: Path, mysql: bool = False) -> list[str]:
+    """The words for pip to install packages from this checkout, with every extra that brings more than others of it.
+
+    Args:
+        mysql: with the driver of MySQL too, which is compiled.
+    """
     words: list[str] = []
     for folder in folders:
         optional = _project(folder).get("optional-dependencies", {}).items()
-        extras = ",".join(sorted(name for name, wanted in optional if not all(map(_is_ours, wanted))))
+        left_out = () if mysql else ("mysql",)
+        extras = ",".join(
+            sorted(name for name, wanted in optional if name not in left_out and not all(map(_is_ours, wanted)))
+        )
         words += ["-e", f"{folder}[{extras}]" if extras else str(folder)]
     return words
 
@@ -102,6 +109,17 @@ DJANGO_ONCE = [
     f"tests/django/{name}" for name in ("admin/test_unfold.py", "browser", "test_demo.py", "test_documents.py")
 ]
 """What hardly depends on versions and databases: tried with the newest Python, on SQLite."""
+
+
+MARIADB = [f"tests/django/{name}" for name in ("test_store_conformance.py", "test_databases.py", "test_commands.py")]
+"""What depends on the database, tried on MariaDB too."""
+
+
+def _offer_mysql_headers(session: nox.Session) -> None:
+    """Have what the driver of MySQL is compiled with: Debian's package, installed where it is missing."""
+    if shutil.which("mariadb_config") is None:
+        install = "from support.debian import install; install(['gcc', 'libmariadb-dev', 'pkg-config'])"
+        session.run("python", "-c", install, env={"PYTHONPATH": str(ROOT / "tests")})
 
 
 @nox.session
@@ -195,7 +213,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def django(session: nox.Session) -> None:
-    """The Django adapter's tests, on SQLite and on PostgreSQL: Django 5.2 with Python 3.11, else the newest 6.x."""
+    """The Django adapter's tests, on SQLite and on PostgreSQL: Django 5.2 with Python 3.11, else the newest 6.x.
+
+    On MariaDB, what depends on the database, once.
+    """
     version = "django>=5.2,<6" if session.python == "3.11" else "django>=6,<7"
     is_newest = session.python == PYTHONS[-1]
     session.install(version, *_group("test-browser" if is_newest else "test-django"), *_editable(*PACKAGES))
@@ -205,13 +226,20 @@ def django(session: nox.Session) -> None:
     once = [f"--ignore={path}" for path in DJANGO_ONCE]
     session.run("pytest", "tests/django", "--database=sqlite", *PARALLEL, *([] if is_newest else once))
     session.run("pytest", "tests/django", "--database=postgresql", *PARALLEL, *once)
+    if session.python == PYTHONS[len(PYTHONS) // 2]:
+        _offer_mysql_headers(session)
+        session.install(*_editable(ADAPTER, mysql=True))
+        session.run(
+            "pytest", *MARIADB, "tests/django/faults/test_database_restarts.py", "--database=mariadb", *PARALLEL
+        )
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that the packages say they work with."""
     session.install("uv")
-    packages = _editable(*PACKAGES)
+    _offer_mysql_headers(session)
+    packages = _editable(*PACKAGES, mysql=True)
     ours = [word for package in PACKAGES for word in ("--no-emit-package", _project(package)["name"])]
     with tempfile.TemporaryDirectory() as folder:
         wanted, floors = Path(folder) / "packages.txt", Path(folder) / "lowest.txt"
@@ -227,15 +255,17 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", "--ignore=tests/django", *PARALLEL, *LESS)
     once = [f"--ignore={path}" for path in DJANGO_ONCE]
     session.run("pytest", "tests/django", "--database=postgresql", *PARALLEL, *once)
+    session.run("pytest", MARIADB[0], "--database=mariadb")
 
 
 @nox.session
 def storm(session: nox.Session) -> None:
     """The long runs of the fault suites: 200 jobs and 200 killed workers, and more of everything; 100 jobs a cloud."""
-    session.install(*_group("test-django"), *_editable(*PACKAGES, LOCAL_CLOUDS))
+    _offer_mysql_headers(session)
+    session.install(*_group("test-django"), *_editable(*PACKAGES, LOCAL_CLOUDS, mysql=True))
     session.run("pytest", "tests/faults", "--storm-jobs=200", "--storm-kills=200", *session.posargs)
     more = ("--django-jobs=200", "--django-kills=200", "--django-workers=2,4")
-    for database in ("sqlite", "postgresql"):
+    for database in ("sqlite", "postgresql", "mariadb"):
         session.run("pytest", "tests/django/faults", f"--database={database}", *more)
     for cloud, module in (("cloudrun", "promises"), ("fargate", "storm"), ("scaleway", "kills")):
         storm_of = (f"--{cloud}-jobs=100", f"--{cloud}-kills=10")

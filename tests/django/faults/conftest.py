@@ -24,6 +24,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--django-workers", default="2", help="so many at once, with commas (the long run: 2,4)")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """MariaDB's turn comes with ``--database=mariadb``, and nothing else's then: its driver is not always there."""
+    is_turn = config.getoption("--database", "sqlite") == "mariadb"
+    others = [item for item in items if is_turn != _is_on_mariadb(item) and item.path.parent == Path(__file__).parent]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
+def _is_on_mariadb(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and callspec.params.get("database_url") == "mariadb"
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "workers" in metafunc.fixturenames:
         given = metafunc.config.getoption("--django-workers")
