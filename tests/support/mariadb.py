@@ -40,13 +40,15 @@ class MariaDbServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = 0
 
     def start(self) -> None:
         """Start it, on the same data as before if there are any."""
         data = self._folder / "data"
         if not data.exists():
             self._run("mariadb-install-db", "--no-defaults", f"--datadir={data}", *_NEW)
+        # Not earlier: others take ports too while the data are made.
+        self.port = self.port or _free_port()
         server = _program("mariadbd")
         # What tests write need not survive the machine's crash, only the server's.
         own = (f"--datadir={data}", f"--port={self.port}", f"--socket={self._folder / 'socket'}")
