@@ -1,4 +1,4 @@
-"""A MariaDB server of the tests' own, on a free loopback port, with its data in a folder that is removed."""
+"""A MariaDB server of the tests' own, on a socket beside its data, in a folder that is removed."""
 
 import os
 import pwd
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,7 @@ _STOP_SECONDS = 60.0
 _ACCOUNT = "mysql"
 _OPTIONS = (
     "--no-defaults",
-    "--bind-address=127.0.0.1",
-    "--skip-name-resolve",
+    "--skip-networking",
     "--max-connections=200",
     "--innodb-buffer-pool-size=64M",
     "--innodb-log-file-size=16M",
@@ -31,27 +30,25 @@ _OPTIONS = (
 
 
 class MariaDbServer:
-    """A server that answers.
+    """A server that answers; its user is ``root``, without a password.
 
-    Attributes:
-        port: where it listens on loopback; the user is ``root``, without a password.
+    Args:
+        folder: an empty one of its own. What it keeps, and where it listens, is there alone.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._socket = folder / "socket"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
 
     def start(self) -> None:
         """Start it, on the same data as before if there are any."""
         data = self._folder / "data"
         if not data.exists():
             self._run("mariadb-install-db", "--no-defaults", f"--datadir={data}", *_NEW)
-        # Not earlier: others take ports too while the data are made.
-        self.port = self.port or _free_port()
         server = _program("mariadbd")
         # What tests write need not survive the machine's crash, only the server's.
-        own = (f"--datadir={data}", f"--port={self.port}", f"--socket={self._folder / 'socket'}")
+        own = (f"--datadir={data}", f"--socket={self._socket}")
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 (server, *_OPTIONS, *own, "--innodb-flush-log-at-trx-commit=2"),
@@ -59,6 +56,7 @@ class MariaDbServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self._environment,
                 **_as_account(),
             )
         self._wait_until_it_answers(self._process)
@@ -81,30 +79,34 @@ class MariaDbServer:
     def create_database(self, name: str) -> str:
         """Make an empty database as a project's is made; its URL."""
         self._query(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-        return f"mysql://root@127.0.0.1:{self.port}/{name}"
+        return f"mysql://root@/{name}?socket={self._socket}"
 
     def drop_database(self, name: str) -> None:
         """Remove a database."""
         self._query(f"DROP DATABASE {name}")
 
     def _query(self, statement: str) -> None:
-        self._run(
-            *("mariadb", "--no-defaults", "--host=127.0.0.1", f"--port={self.port}", "--user=root"),
-            f"--execute={statement}",
-        )
+        self._run("mariadb", "--no-defaults", f"--socket={self._socket}", "--user=root", f"--execute={statement}")
+
+    @property
+    def _environment(self) -> Mapping[str, str]:
+        # A server that starts removes every temporary table that it finds in this folder, those of others too.
+        return {**os.environ, "TMPDIR": str(self._folder)}
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
                 self.stop(mode="immediate")
-                raise ServiceUnavailable(f"mariadbd does not come up: {self._last_words('server.log')}")
+                raise ServiceUnavailable(f"mariadbd does not come up: {self._reason('server.log')}")
             time.sleep(0.05)
 
     def _answers(self) -> bool:
         """Whether the server greets."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(1)
+                connection.connect(str(self._socket))
                 return connection.recv(1) != b""
         except OSError:
             return False
@@ -118,14 +120,16 @@ class MariaDbServer:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
+                env=self._environment,
                 **_as_account(),
             )
         if done.returncode:
-            raise ServiceUnavailable(f"{program} ended with {done.returncode}: {self._last_words('control.log')}")
+            raise ServiceUnavailable(f"{program} ended with {done.returncode}: {self._reason('control.log')}")
 
-    def _last_words(self, log: str) -> str:
+    def _reason(self, log: str) -> str:
         said = (self._folder / log).read_text(errors="replace").strip().splitlines()
-        return said[-1] if said else "it said nothing"
+        errors = [line for line in said if "error" in line.lower()]
+        return "; ".join(errors[-3:] or said[-1:]) or "it said nothing"
 
 
 _NEW = ("--auth-root-authentication-method=normal", "--skip-name-resolve", "--skip-test-db")
@@ -170,9 +174,3 @@ def _program(name: str) -> str:
     if found is None:
         raise ServiceUnavailable(f"Debian's package mariadb-server brought no {name}; put it on PATH")
     return found
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

@@ -1,7 +1,7 @@
 """Settings of the tests' project. The database is the one of CONTAINER_MANAGER_TEST_DATABASE_URL, else SQLite."""
 
 import os
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 SECRET_KEY = "a key of the tests"
 DEBUG = False
@@ -52,7 +52,7 @@ def database(url: str) -> dict[str, object]:
         "NAME": parts.path.removeprefix("/"),
         "USER": parts.username or "",
         "PASSWORD": parts.password or "",
-        "HOST": parts.hostname or "",
+        "HOST": parts.hostname or "".join(parse_qs(parts.query).get("socket", [])),
         "PORT": parts.port or "",
     }
 
