@@ -20,6 +20,8 @@ WITHOUT_DJANGO = [package for package in _FOUND if package != ADAPTER]
 PACKAGES = [*WITHOUT_DJANGO, ADAPTER]
 THIRD_PARTY = ROOT / "examples" / "third-party-executor"
 LOCAL_CLOUDS = ROOT / "examples" / "local-clouds"
+MYSQL = "mysql"
+"""The adapter's extra for it."""
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
@@ -74,19 +76,15 @@ def _group(name: str) -> list[str]:
     return nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), name)
 
 
-def _editable(*folders: Path, mysql: bool = False) -> list[str]:
+def _editable(*folders: Path) -> list[str]:
     """The words for pip to install packages from this checkout, with every extra that brings more than others of it.
 
-    Args:
-        mysql: with the driver of MySQL too, which is compiled.
+    Without the driver of MySQL, which is compiled: see `_install_mysql_driver`.
     """
     words: list[str] = []
     for folder in folders:
         optional = _project(folder).get("optional-dependencies", {}).items()
-        left_out = () if mysql else ("mysql",)
-        extras = ",".join(
-            sorted(name for name, wanted in optional if name not in left_out and not all(map(_is_ours, wanted)))
-        )
+        extras = ",".join(sorted(name for name, wanted in optional if name != MYSQL and not all(map(_is_ours, wanted))))
         words += ["-e", f"{folder}[{extras}]" if extras else str(folder)]
     return words
 
@@ -115,11 +113,10 @@ MARIADB = [f"tests/django/{name}" for name in ("test_store_conformance.py", "tes
 """What depends on the database, tried on MariaDB too."""
 
 
-def _offer_mysql_headers(session: nox.Session) -> None:
-    """Have what the driver of MySQL is compiled with: Debian's package, installed where it is missing."""
-    if shutil.which("mariadb_config") is None:
-        install = "from support.debian import install; install(['gcc', 'libmariadb-dev', 'pkg-config'])"
-        session.run("python", "-c", install, env={"PYTHONPATH": str(ROOT / "tests")})
+def _install_mysql_driver(session: nox.Session) -> None:
+    """Compile it, with Debian's packages: they are installed where they are missing."""
+    session.run("python", "-m", "support.mysql_driver", env={"PYTHONPATH": str(ROOT / "tests")})
+    session.install("-e", f"{ADAPTER}[{MYSQL}]")
 
 
 @nox.session
@@ -227,19 +224,15 @@ def django(session: nox.Session) -> None:
     session.run("pytest", "tests/django", "--database=sqlite", *PARALLEL, *([] if is_newest else once))
     session.run("pytest", "tests/django", "--database=postgresql", *PARALLEL, *once)
     if session.python == PYTHONS[len(PYTHONS) // 2]:
-        _offer_mysql_headers(session)
-        session.install(*_editable(ADAPTER, mysql=True))
-        session.run(
-            "pytest", *MARIADB, "tests/django/faults/test_database_restarts.py", "--database=mariadb", *PARALLEL
-        )
+        _install_mysql_driver(session)
+        session.run("pytest", *MARIADB, "--database=mariadb", *PARALLEL)
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that the packages say they work with."""
     session.install("uv")
-    _offer_mysql_headers(session)
-    packages = _editable(*PACKAGES, mysql=True)
+    packages = _editable(*PACKAGES)
     ours = [word for package in PACKAGES for word in ("--no-emit-package", _project(package)["name"])]
     with tempfile.TemporaryDirectory() as folder:
         wanted, floors = Path(folder) / "packages.txt", Path(folder) / "lowest.txt"
@@ -255,14 +248,13 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", "--ignore=tests/django", *PARALLEL, *LESS)
     once = [f"--ignore={path}" for path in DJANGO_ONCE]
     session.run("pytest", "tests/django", "--database=postgresql", *PARALLEL, *once)
-    session.run("pytest", MARIADB[0], "--database=mariadb")
 
 
 @nox.session
 def storm(session: nox.Session) -> None:
     """The long runs of the fault suites: 200 jobs and 200 killed workers, and more of everything; 100 jobs a cloud."""
-    _offer_mysql_headers(session)
-    session.install(*_group("test-django"), *_editable(*PACKAGES, LOCAL_CLOUDS, mysql=True))
+    session.install(*_group("test-django"), *_editable(*PACKAGES, LOCAL_CLOUDS))
+    _install_mysql_driver(session)
     session.run("pytest", "tests/faults", "--storm-jobs=200", "--storm-kills=200", *session.posargs)
     more = ("--django-jobs=200", "--django-kills=200", "--django-workers=2,4")
     for database in ("sqlite", "postgresql", "mariadb"):
