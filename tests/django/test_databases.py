@@ -1,11 +1,13 @@
 """What databases do in different ways, and the models and the store do not."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, OperationalError, connection
 
 from container_manager.models import (
@@ -37,6 +39,23 @@ def store() -> Iterator[OrmStore]:
 def test_checks_find_nothing_wrong_with_the_models_on_any_database(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("check", "--database", "default", "--fail-level", "INFO")
     assert "no issues" in capsys.readouterr().out
+
+
+def test_migrate_refuses_a_database_that_lacks_characters_and_says_what_to_run() -> None:
+    """Only MariaDB and MySQL have such ones."""
+    if connection.vendor == "mysql":
+        _run("ALTER DATABASE jobs CHARACTER SET latin1")
+        with pytest.raises(SystemCheckError) as refused:
+            call_command("migrate", skip_checks=False)
+        assert "(container_manager.E010) The database 'jobs' has the character set 'latin1'" in str(refused.value)
+        (remedy,) = re.findall(r"run in it: (.*)\.$", str(refused.value), re.MULTILINE)
+        _run(remedy)
+    call_command("migrate", verbosity=0, skip_checks=False)
+
+
+def _run(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def test_the_tables_are_as_the_models_say_on_any_database(capsys: pytest.CaptureFixture[str]) -> None:
