@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import container_manager.models.exact
+import container_manager.models.flags
 import container_manager.models.hosts
 import container_manager.models.ids
 import container_manager.models.indexes
@@ -405,7 +406,7 @@ class Migration(migrations.Migration):
                     models.DecimalField(blank=True, decimal_places=12, editable=False, max_digits=24, null=True),
                 ),
                 ("submitter", container_manager.models.exact.ExactCharField(editable=False, max_length=255, null=True)),
-                ("attention", models.BooleanField(default=False, editable=False)),
+                ("attention", container_manager.models.flags.FlagField(default=False, editable=False)),
                 ("due_at", models.BigIntegerField(editable=False, null=True)),
                 ("overdue_at", models.BigIntegerField(editable=False, null=True)),
                 ("cancel_requested", models.BigIntegerField(editable=False, null=True)),

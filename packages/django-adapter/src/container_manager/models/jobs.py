@@ -16,6 +16,7 @@ from django.utils import timezone
 from container_manager.conversion.errors import as_validation_error
 from container_manager.conversion.times import given_moment
 from container_manager.models.exact import ExactCharField
+from container_manager.models.flags import FlagField
 from container_manager.models.hosts import ExecutorHost, _keep_what_is_unfinished
 from container_manager.models.ids import JobIdField
 from container_manager.models.indexes import PartialIndex
@@ -199,7 +200,7 @@ class ContainerJob(models.Model):
 
     # The store's own columns. Times among them are microseconds since 1970 UTC, to be compared in the database.
     submitter = ExactCharField(max_length=255, null=True, editable=False)
-    attention = models.BooleanField(default=False, editable=False)
+    attention = FlagField(default=False, editable=False)
     due_at = models.BigIntegerField(null=True, editable=False)
     overdue_at = models.BigIntegerField(null=True, editable=False)
     cancel_requested = models.BigIntegerField(null=True, editable=False)
