@@ -62,6 +62,14 @@ class Failure:
         return f"{sentence}; {self.hint}" if self.hint else sentence
 
 
+_SIGNALLED = 128
+_EXIT_HINTS = {
+    126: "that is a shell's code for a command that may not be executed",
+    127: "that is a shell's code for a command that was not found",
+    137: "SIGKILL ended it: look whether it, or a process that it started, had too little memory",
+}
+
+
 def exit_failure(code: int) -> Failure:
     """Why a command that ended with this code, other than 0, failed, with what the code is known to mean.
 
@@ -75,11 +83,3 @@ def exit_failure(code: int) -> Failure:
         except ValueError:
             hint = ""
     return Failure(kind=FailureKind.EXIT, message=message, retryable=True, hint=hint)
-
-
-_SIGNALLED = 128
-_EXIT_HINTS = {
-    126: "that is a shell's code for a command that may not be executed",
-    127: "that is a shell's code for a command that was not found",
-    137: "SIGKILL ended it: look whether it, or a process that it started, had too little memory",
-}
