@@ -1,6 +1,6 @@
 """Output in the database: chunks that are appended and read by their position."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +38,7 @@ class Output:
         if not chunks:
             return
         found = [(*key, chunk.offset, len(chunk.data), chunk.data) for chunk in chunks]
-        self._cursor.executemany(insert(CHUNKS, _COLUMNS), found)
+        self._insert(found)
         gap_start, gap_end = retention.gap(piece.offset + len(piece.data))
         if gap_start < gap_end:
             self._cursor.execute(
@@ -61,6 +61,17 @@ class Output:
         self._cursor.execute(f"SELECT start + size FROM {CHUNKS} WHERE {_STREAM} ORDER BY start DESC LIMIT 1", key)
         row = self._cursor.fetchone()
         return int(row[0]) if row else 0
+
+    def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        statement = insert(CHUNKS, _COLUMNS)
+        if self._connection.vendor != "postgresql" or not hasattr(self._cursor, "copy"):
+            self._cursor.executemany(statement, rows)
+            return
+        from psycopg import Cursor
+
+        # Django's own cursor writes values into the statement: bytes twice as long there, and to be read again.
+        with self._connection.wrap_database_errors, Cursor(self._connection.connection) as cursor:
+            cursor.executemany(statement, rows)
 
     def _chunks(self, key: tuple[Any, int, str], offset: int) -> Iterator[Chunk]:
         """The chunk that has the offset, or the next one, and those behind it; a few at a time."""
