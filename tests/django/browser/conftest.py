@@ -104,7 +104,7 @@ def open_page(
 ) -> Iterator[Callable[..., Any]]:
     """Opens a page that is logged in.
 
-    Fails the test when it asked another origin, broke the policy of the site or had an error of a script.
+    Fails the test when it asked another origin, broke the policy of the site, had an error of a script or got no answer.
     """
     from django.contrib.auth import get_user_model
 
@@ -118,6 +118,14 @@ def open_page(
     def listen(message: Any) -> None:
         if "Content Security Policy" in message.text:
             wrong.append(f"{message.location['url']}: {message.text}")
+
+    def miss(request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # which is what leaving a page does
+            wrong.append(f"{request.url}: {request.failure}")
+
+    def judge(response: Any) -> None:
+        if response.status >= 500:
+            wrong.append(f"{response.url}: {response.status}")
 
     def open_one(**options: Any) -> Any:
         get_user_model().objects.create_superuser("root", password="a password")
