@@ -3,9 +3,9 @@
     python benchmarks/history.py [--quick] [--finished N] [--ready N]
 
 Per database: the time of claims of one job with a few ready jobs and nothing else; then the history is written into
-the tables with SQL alone, as copies of one finished and one ready job; then the time of claims again. On PostgreSQL
-the tables are vacuumed and analysed first, as autovacuum has done on a server that has lived that long. Each measured
-claim takes other jobs; between two claims nothing is written. Also told: claims of 100.
+the tables with SQL alone, as copies of one finished and one ready job (`measuring.history`); then the time of claims
+again. On PostgreSQL the tables are vacuumed and analysed first, as autovacuum has done on a server that has lived that
+long. Each measured claim takes other jobs; between two claims nothing is written. Also told: claims of 100.
 """
 
 import sqlite3
@@ -14,9 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from measuring.figure import Figure, options, show
+from measuring.history import fill_postgres, fill_sqlite
 from measuring.moves import WORKER, finished, new_jobs
 from measuring.project import project
 
@@ -60,19 +60,6 @@ def on_sqlite(finished_jobs: int, ready_jobs: int) -> None:
         store.close()
 
 
-def fill_sqlite(connection: sqlite3.Connection, status: str, number: int) -> None:
-    """Copies of one job of that status, each with an id of its own, a microsecond apart."""
-    names = [row[1] for row in connection.execute("PRAGMA table_info(jobs)")]
-    of_copy = {"number": "NULL", "id": "randomblob(16)", "created_at": "created_at + series.value"}
-    values = ", ".join(of_copy.get(name, name) for name in names)
-    connection.execute(
-        "WITH RECURSIVE series(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM series WHERE value < ?)"
-        f" INSERT INTO jobs ({', '.join(names)}) SELECT {values} FROM series,"
-        " (SELECT * FROM jobs WHERE status = ? AND worker IS NULL LIMIT 1)",
-        (number, status),
-    )
-
-
 def on_postgres(finished_jobs: int, ready_jobs: int) -> None:
     """PostgreSQL through Django."""
     with project("postgresql") as url:
@@ -85,23 +72,11 @@ def on_postgres(finished_jobs: int, ready_jobs: int) -> None:
 
             def fill() -> None:
                 for status, number in (("completed", finished_jobs), ("pending", ready_jobs)):
-                    fill_postgres(connection, JOBS, status, number)
+                    fill_postgres(connection, JOBS, EXECUTIONS, status, number)
                 connection.execute(f"VACUUM ANALYZE {JOBS}, {EXECUTIONS}")
 
             connection.execute(f"VACUUM ANALYZE {JOBS}")
             compare("PostgreSQL through Django", get_manager().store, fill, finished_jobs, ready_jobs)
-
-
-def fill_postgres(connection: Any, jobs: str, status: str, number: int) -> None:
-    """Copies of one job of that status, each with an id of its own, a microsecond apart."""
-    names = [row[0] for row in connection.execute(f"SELECT * FROM {jobs} LIMIT 0").description or ()]
-    of_copy = {"id": "gen_random_uuid()", "created_at": "created_at + series * interval '1 microsecond'"}
-    values = ", ".join(of_copy.get(name, name) for name in names)
-    connection.execute(
-        f"INSERT INTO {jobs} ({', '.join(names)}) SELECT {values} FROM generate_series(1, %s) AS series,"
-        f" (SELECT * FROM {jobs} WHERE status = %s AND worker IS NULL LIMIT 1) AS job",
-        (number, status),
-    )
 
 
 def compare(database: str, store: JobStore, fill: Callable[[], None], finished_jobs: int, ready_jobs: int) -> None:
