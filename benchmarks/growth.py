@@ -5,8 +5,8 @@
 Per database and number: a database of its own, filled with copies of one finished job, and of its attempt, as
 `measuring.history` does it; on PostgreSQL vacuumed and analysed then, as autovacuum has done on a server that has
 lived that long. Measured is a job's way through the store from the claim to the stored end (`measuring.moves`), in
-batches of 100 and one at a time, in turn on all databases of one kind, there and back. The measuring adds a few thousand finished jobs
-to each. That the cost stays flat is taken as: at most 1.2 times that of the smallest.
+batches of 100 and one at a time, in turn on all databases of one kind, there and back. The measuring adds a few
+thousand finished jobs to each. That the cost stays flat is taken as: at most 1.2 times that of the smallest.
 """
 
 import sqlite3

@@ -3,9 +3,10 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from support.postgres import open_postgres
 
@@ -13,21 +14,23 @@ _PROJECT = Path(__file__).parents[2] / "tests" / "django"
 
 
 @contextmanager
-def project(database: str) -> Iterator[str]:
+def project(database: str, apps: Sequence[str] = (), **more: Any) -> Iterator[str]:
     """The tests' project with empty tables, its worker's connections kept open; the database's URL.
 
     Args:
         database: ``postgresql`` (a server of our own, its defaults, with fsync) or ``sqlite``.
+        apps: installed beside its own.
+        more: settings.
     """
     if database == "postgresql":
         with open_postgres(durable=True) as server:
-            yield from _set_up(f"postgresql://postgres@127.0.0.1:{server.port}/postgres")
+            yield from _set_up(f"postgresql://postgres@127.0.0.1:{server.port}/postgres", apps, more)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            yield from _set_up(f"sqlite:///{folder}/db.sqlite3")
+            yield from _set_up(f"sqlite:///{folder}/db.sqlite3", apps, more)
 
 
-def _set_up(url: str) -> Iterator[str]:
+def _set_up(url: str, apps: Sequence[str], more: Mapping[str, Any]) -> Iterator[str]:
     sys.path.insert(0, str(_PROJECT))
     os.environ["CONTAINER_MANAGER_TEST_DATABASE_URL"] = url
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
@@ -37,6 +40,9 @@ def _set_up(url: str) -> Iterator[str]:
     from django.db import connections
     from project.settings import database
 
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, *apps]
+    for name, value in more.items():
+        setattr(settings, name, value)
     django.setup()
     settings.DATABASES["default"].update(database(url))
     del connections["default"]
