@@ -10,26 +10,17 @@ clean-up; looks at the state of the host itself and the stream of events are tol
 """
 
 import statistics
-import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
 
+from measuring.engine_events import Events
 from measuring.figure import Figure, options, percentile, show
+from measuring.managed import Ends, manager_of
+from measuring.traffic import Counting
 
-from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Job, Plugins, WorkerSettings
+from container_manager_core import ContainerSpec
 from container_manager_core.background import BackgroundWorker
-from container_manager_core.hookspecs import hookimpl
 from support.engine import Engine, open_engine
-from support.proxy import FaultyProxy
-
-_WAIT_SECONDS = 60.0
 
 
 def main() -> None:
@@ -121,87 +112,6 @@ def tell_requests(engine: Engine, number: int, width: int) -> None:
             most=6.0,
         )
     )
-
-
-@contextmanager
-def manager_of(base_url: str, width: int = 8, ends: "Ends | None" = None) -> Iterator[ContainerManager]:
-    """A manager on a SQLite store, with this engine as its only host."""
-    with tempfile.TemporaryDirectory() as folder:
-        host = Host(name="local", executor="docker", max_concurrent_jobs=width, config={"base_url": base_url})
-        config = Config(
-            store=f"sqlite:///{Path(folder) / 'jobs.sqlite3'}",
-            worker=WorkerSettings(max_concurrent_jobs=width),
-            hosts={"local": host},
-        )
-        plugins = Plugins.load(also=[("benchmark", ends)] if ends else [])
-        with ContainerManager(config, plugins=plugins) as manager:
-            yield manager
-
-
-class Ends:
-    """Hears of every job that has ended, as soon as that is stored."""
-
-    def __init__(self) -> None:
-        self._heard: SimpleQueue[tuple[str, float]] = SimpleQueue()
-
-    @hookimpl
-    def container_manager_job_changed(self, job: Job) -> None:
-        if job.status.is_terminal and job.execution is not None:
-            self._heard.put((job.execution.execution_id or "", time.time()))
-
-    def next(self) -> tuple[str, float]:
-        """The execution of the next one, and when that was; waits for it."""
-        return self._heard.get(timeout=_WAIT_SECONDS)
-
-
-class Counting(FaultyProxy):
-    """A proxy on which nothing fails.
-
-    Attributes:
-        requests: how many of each kind have passed.
-    """
-
-    def __init__(self, target: str) -> None:
-        super().__init__(target, rates={}, seed=0)
-        self.requests: Counter[str] = Counter()
-
-    def fault(self, request: str) -> None:
-        self.requests["GET /images/ID/json" if "/images/" in request else request] += 1
-
-
-class Events:
-    """The engine's own times of what its containers do.
-
-    Args:
-        client: of the docker SDK.
-    """
-
-    def __init__(self, client: Any) -> None:
-        self._stream = client.events(decode=True, since=datetime.now(UTC), filters={"event": ["start", "die"]})
-        self._times: dict[tuple[str, str], float] = {}
-        self._heard = threading.Condition()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-
-    def __enter__(self) -> "Events":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-
-    def time_of(self, container: str, event: str) -> float:
-        """Seconds since 1970; waits for it."""
-        key = container, event
-        with self._heard:
-            if not self._heard.wait_for(lambda: key in self._times, _WAIT_SECONDS):
-                raise SystemExit(f"the engine told nothing of the {event} of {container}")
-            return self._times[key]
-
-    def _listen(self) -> None:
-        for event in self._stream:
-            with self._heard:
-                self._times[event["id"], event["Action"]] = event["timeNano"] / 1e9
-                self._heard.notify_all()
 
 
 if __name__ == "__main__":

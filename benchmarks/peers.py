@@ -9,8 +9,8 @@ moved through the state machine and recorded with their attempt, under a lease a
 is run, as nothing is by the others but a call of a function. All are measured in turn, there and back.
 
 None of these peers has batches from fetch to end: ours in batches of 100 stand beside the others' usual way. Also told,
-without a limit: procrastinate with ten jobs at a time, and django-q2 that fetches 100 at once. The Django peers' database
-connections stay open (CONN_MAX_AGE None): with Django's default, django-tasks-db would connect anew twice a task.
+without a limit: procrastinate with ten jobs at a time, and django-q2 that fetches 100 at once. The connections of the
+Django peers stay open (CONN_MAX_AGE None): with Django's default, django-tasks-db would connect anew twice a task.
 """
 
 import importlib.metadata
