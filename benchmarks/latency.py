@@ -45,7 +45,7 @@ def measure(engine: Engine, number: int) -> tuple[list[float], ...]:
     client = engine.client()
     ends = Ends()
     with (
-        manager_of(engine.base_url, ends=ends) as manager,
+        manager_of(engine.base_url, plugin=ends) as manager,
         BackgroundWorker(manager.worker()),
         Events(client) as events,
     ):

@@ -1,10 +1,11 @@
-"""What 1,000 running jobs cost the worker that watches them, on the mock platform.
+"""What running jobs cost the worker that watches them: 1,000 on the mock platform, 200 on a real engine.
 
-    python benchmarks/watching.py [--quick] [--seconds N]
+    python benchmarks/watching.py [--quick] [--seconds N] [--platform mock|docker]
 
-One worker with the default settings in a process of its own, with so many mock jobs that go on running, and before
-that with 10. Memory is the growth of the resident set for each job more; CPU time is the whole process', as a share
-of one core; calls are those that reach the executor.
+One worker with the default settings in a process of its own, with so many jobs that go on running, and before that with
+10. Memory is the growth of the resident set for each job more; CPU time is the whole process', as a share of one core.
+Calls are those that reach the mock executor, or the requests to the engine as a proxy in this process sees them. The
+engine is a private one, its containers are of `sleep`.
 """
 
 import argparse
@@ -17,75 +18,135 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 from measuring.figure import Figure, options, show
+from measuring.traffic import Counting
 
-from container_manager_core import Config, ContainerManager, ContainerSpec, Host, Submission, WorkerSettings
+from container_manager_core import (
+    Config,
+    ContainerManager,
+    ContainerSpec,
+    Host,
+    JobStatus,
+    Submission,
+    WorkerSettings,
+)
 from container_manager_core.background import BackgroundWorker
 from container_manager_core.executors.mock import MockPlatform, Outcome
 from container_manager_core.executors.mock.faults import Call, Fault
+from support.engine import open_engine
 
 _FEW = 10
-_SPEC = ContainerSpec(image="registry.example/app:1", command=("sleep", "infinity"), timeout_seconds=86_400)
+_START_SECONDS = 900.0
+_SETTLED = "settled"
+_STATE_CALLS = ("check_statuses", "check_status", "GET /containers/json", "GET /containers/ID/json")
+_USAGE_CALLS = ("get_usage", "GET /containers/ID/stats")
+
+
+@attrs.frozen(kw_only=True)
+class Watched:
+    """What a worker needed for the jobs that ran.
+
+    Attributes:
+        threads: of its process.
+        mib: its resident memory.
+        cpu: share of one core, in percent.
+        calls: by name, those that reached the executor or the engine meanwhile.
+    """
+
+    threads: int
+    mib: float
+    cpu: float
+    calls: Mapping[str, int]
+
+    def count(self, names: tuple[str, ...]) -> int:
+        """The calls of these names."""
+        return sum(self.calls.get(name, 0) for name in names)
 
 
 def main() -> None:
     """Measure few and many jobs, each in a process of its own, and print the rows."""
     parser = options(__doc__)
-    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=1000, help="on the mock platform")
+    parser.add_argument("--containers", type=int, default=200, help="on the engine")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to look at the running jobs")
-    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--platform", choices=("mock", "docker"), action="append")
+    parser.add_argument("--alone", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    jobs, seconds = (200, 10.0) if given.quick else (given.jobs, given.seconds)
+    jobs, containers, seconds = (200, 20, 10.0) if given.quick else (given.jobs, given.containers, given.seconds)
     if given.alone:
-        print(json.dumps(watched(given.jobs, given.seconds)))
+        watch(**given.alone)
         return
-    few, many = (in_process(number, seconds) for number in (_FEW, jobs))
-    tell(few, many, jobs, seconds)
+    wanted = given.platform or ["mock", "docker"]
+    if "mock" in wanted:
+        few, many = (in_process(None, "", number, seconds) for number in (_FEW, jobs))
+        tell(few, many, f"{jobs} running mock jobs", jobs, seconds)
+    if "docker" in wanted:
+        with open_engine(private=True) as engine, Counting(engine.base_url) as relay:
+            few, many = (in_process(relay, engine.image, number, seconds) for number in (_FEW, containers))
+        tell(few, many, f"{containers} running containers on an engine", containers, seconds)
 
 
-def in_process(jobs: int, seconds: float) -> dict[str, float]:
-    """What `watched` tells in a new process."""
-    words = [sys.executable, __file__, "--alone", "--jobs", str(jobs), "--seconds", str(seconds)]
-    done = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def in_process(relay: Counting | None, image: str, jobs: int, seconds: float) -> Watched:
+    """What `watch` tells in a new process, with the requests that passed the relay while it looked."""
+    given = {"jobs": jobs, "seconds": seconds, "base_url": relay.base_url if relay else "", "image": image}
+    words = [sys.executable, __file__, "--alone", json.dumps(given)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == _SETTLED and relay:
+                relay.requests.clear()
+            elif line.startswith("{"):
+                found = Watched(**json.loads(line))
+                return attrs.evolve(found, calls=dict(relay.requests)) if relay else found
+    raise SystemExit(f"the worker of {jobs} jobs could not be measured")
 
 
-def watched(jobs: int, seconds: float) -> dict[str, float]:
-    """Threads, resident MiB, CPU share and executor calls while so many jobs run."""
+def watch(jobs: int, seconds: float, base_url: str, image: str) -> None:
+    """Have so many jobs running; print a word when they are, and after so many seconds what was needed for them.
+
+    Args:
+        base_url, image: of an engine; the mock platform without.
+    """
     calls = Calls()
-    platform = MockPlatform(outcome=Outcome(duration_seconds=86_400.0), faults=calls)
+    platform = {"platform": MockPlatform(outcome=Outcome(duration_seconds=86_400.0), faults=calls)}
+    host = Host(
+        name="host",
+        executor="docker" if base_url else "mock",
+        max_concurrent_jobs=jobs,
+        config={"base_url": base_url, "timeout": 300.0} if base_url else platform,
+    )
+    spec = ContainerSpec(image=image or "registry.example/app:1", command=("sleep", "86400"), timeout_seconds=86_400)
     with tempfile.TemporaryDirectory() as folder:
-        host = Host(name="mock", executor="mock", max_concurrent_jobs=jobs, config={"platform": platform})
         config = Config(
             store=f"sqlite:///{Path(folder) / 'jobs.sqlite3'}",
             worker=WorkerSettings(max_concurrent_jobs=jobs),
-            hosts={"mock": host},
+            hosts={"host": host},
         )
         with ContainerManager(config) as manager, BackgroundWorker(manager.worker()):
-            manager.submit_many([Submission(spec=_SPEC, host="mock")] * jobs)
-            until = time.monotonic() + 120
-            while manager.store.live_by_host().get("mock", 0) < jobs or calls.of["launch_job"] < jobs:
-                if time.monotonic() > until:
-                    raise SystemExit(f"the jobs did not start: {calls.of}")
-                time.sleep(0.2)
+            manager.submit_many([Submission(spec=spec, host="host")] * jobs)
+            until_running(manager, jobs)
             time.sleep(12)  # threads that launched them end after ten idle seconds
             calls.of.clear()
+            print(_SETTLED, flush=True)
             began, used = time.monotonic(), cpu_seconds()
             time.sleep(seconds)
             share = (cpu_seconds() - used) / (time.monotonic() - began)
-            counted = calls.of
-            threads, mib = threading.active_count(), resident_mib()
-    return {
-        "threads": threads,
-        "mib": mib,
-        "cpu": 100 * share,
-        "asked": counted["check_statuses"] + counted["check_status"],
-        "usage": counted["get_usage"],
-    }
+            found = Watched(threads=threading.active_count(), mib=resident_mib(), cpu=100 * share, calls=dict(calls.of))
+            print(json.dumps(attrs.asdict(found)), flush=True)
+
+
+def until_running(manager: ContainerManager, jobs: int) -> None:
+    """Wait until so many jobs run."""
+    until = time.monotonic() + _START_SECONDS
+    while manager.store.count().get((JobStatus.RUNNING, "host"), 0) < jobs:
+        if time.monotonic() > until:
+            raise SystemExit(f"the jobs did not start: {manager.store.count()}")
+        time.sleep(0.2)
 
 
 class Calls:
@@ -111,30 +172,36 @@ def resident_mib() -> float:
     return pages * os.sysconf("SC_PAGESIZE") / 2**20
 
 
-def tell(few: dict[str, float], many: dict[str, float], jobs: int, seconds: float) -> None:
+def tell(few: Watched, many: Watched, what: str, jobs: int, seconds: float) -> None:
     """Print a row for each promise."""
-    what = f"{jobs} running mock jobs"
+    looks = f"in {seconds:.0f} s"
+    calls = ", ".join(f"{name} {count}" for name, count in sorted(many.calls.items()))
     rows: list[dict[str, Any]] = [
-        {"what": f"{what}: threads", "value": many["threads"], "beside": few["threads"], "most": few["threads"]},
+        {"what": "threads", "value": many.threads, "beside": few.threads, "most": few.threads},
         {
-            "what": f"{what}: memory",
-            "value": (many["mib"] - few["mib"]) / (jobs - _FEW),
-            "beside": few["mib"],
+            "what": "memory",
+            "value": (many.mib - few.mib) / (jobs - _FEW),
+            "beside": few.mib,
             "unit": "MiB a job",
             "most": 1.0,
         },
-        {"what": f"{what}: CPU of one core", "value": many["cpu"], "beside": few["cpu"], "unit": "%", "most": 0.5},
+        {"what": "CPU of one core", "value": many.cpu, "beside": few.cpu, "unit": "%", "most": 0.5},
         {
-            "what": f"{what}: calls for their state in {seconds:.0f} s",
-            "value": many["asked"],
-            "beside": few["asked"],
-            "most": few["asked"] + 1,
+            "what": f"calls for their state {looks}",
+            "value": many.count(_STATE_CALLS),
+            "beside": few.count(_STATE_CALLS),
+            "most": few.count(_STATE_CALLS) + 1,
         },
-        {"what": f"{what}: looks at their use in {seconds:.0f} s", "value": many["usage"], "beside": few["usage"]},
+        {
+            "what": f"looks at their use {looks}",
+            "value": many.count(_USAGE_CALLS),
+            "beside": few.count(_USAGE_CALLS),
+        },
+        {"what": f"calls {looks}", "value": sum(many.calls.values()), "beside": sum(few.calls.values()), "ours": calls},
     ]
     for each in rows:
-        beside = f"{each.pop('beside'):.1f} with {_FEW} jobs"
-        show(Figure(**each, beside=beside))
+        title, beside = each.pop("what"), f"{each.pop('beside'):.1f} with {_FEW} jobs"
+        show(Figure(**each, what=f"{what}: {title}", beside=beside))
 
 
 if __name__ == "__main__":

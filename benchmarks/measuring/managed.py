@@ -14,8 +14,14 @@ WAIT_SECONDS = 60.0
 
 
 @contextmanager
-def manager_of(base_url: str, width: int = 8, ends: object = None) -> Iterator[ContainerManager]:
-    """A manager on a SQLite store, with this engine as its only host."""
+def manager_of(base_url: str, width: int = 8, plugin: object = None) -> Iterator[ContainerManager]:
+    """A manager on a SQLite store, with this engine as its only host.
+
+    Args:
+        base_url: of the engine.
+        width: how many jobs run at a time.
+        plugin: implements hooks.
+    """
     with tempfile.TemporaryDirectory() as folder:
         host = Host(name="local", executor="docker", max_concurrent_jobs=width, config={"base_url": base_url})
         config = Config(
@@ -23,7 +29,7 @@ def manager_of(base_url: str, width: int = 8, ends: object = None) -> Iterator[C
             worker=WorkerSettings(max_concurrent_jobs=width),
             hosts={"local": host},
         )
-        plugins = Plugins.load(also=[("benchmark", ends)] if ends else [])
+        plugins = Plugins.load(also=[("benchmark", plugin)] if plugin else [])
         with ContainerManager(config, plugins=plugins) as manager:
             yield manager
 
