@@ -289,6 +289,6 @@ def demo_django(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Every benchmark, on a real engine and a real database, and one table of their figures."""
-    session.install(*_group("test-django"), *_editable(*PACKAGES, LOCAL_CLOUDS))
+    """Every benchmark, on a real engine and a real database, with peers beside us, and one table of their figures."""
+    session.install(*_group("bench"), *_editable(*PACKAGES, LOCAL_CLOUDS))
     session.run("python", str(ROOT / "benchmarks"), *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})

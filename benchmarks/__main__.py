@@ -1,6 +1,6 @@
 """Every benchmark of this folder, one after the other, and all their figures in one table at the end.
 
-    nox -s bench -- [--quick] [--only NAME]... [--table FILE]
+    nox -s bench -- [--quick] [--only NAME]... [--table FILE] [--plot FILE]
 
 Nothing else should run on the machine meanwhile. Each is a program of its own in `benchmarks/`; what it prints as a row
 of a Markdown table is a figure.
@@ -25,12 +25,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that it works")
     parser.add_argument("--only", choices=names, action="append", help="only this one")
     parser.add_argument("--table", type=Path, help="write the table into this file too")
+    parser.add_argument("--plot", type=Path, help="draw what growth measures into this SVG file")
     given = parser.parse_args()
     rows: list[str] = []
     broken: list[str] = []
     for name in given.only or names:
         print(f"\n{name}", flush=True)
         words = ["--quick"] if given.quick else []
+        if given.plot and name == "growth":
+            words += ["--plot", str(given.plot)]
         process = subprocess.Popen(
             [sys.executable, str(_FOLDER / f"{name}.py"), *words], stdout=subprocess.PIPE, text=True
         )

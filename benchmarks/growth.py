@@ -165,8 +165,8 @@ def draw(found: Mapping[tuple[str, int], Costs], path: Path) -> None:
         panel.set_ylim(bottom=0)
         panel.set_xticks(list(costs), [f"{size:,}" for size in costs])
         panel.grid(alpha=0.3)
-        panel.legend()
-    figure.savefig(path, metadata={"Date": None})
+        panel.legend(loc="lower left")
+    figure.savefig(path, metadata={"Creator": None, "Date": None})
 
 
 if __name__ == "__main__":
