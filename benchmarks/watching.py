@@ -54,13 +54,14 @@ class Watched:
     Attributes:
         threads: of its process.
         mib: its resident memory.
-        cpu: share of one core, in percent.
+        cpu: share of one core, in percent; ``shares`` those of its busiest threads.
         calls: by name, those that reached the executor or the engine meanwhile.
     """
 
     threads: int
     mib: float
     cpu: float
+    shares: Mapping[str, float]
     calls: Mapping[str, int]
 
     def count(self, names: tuple[str, ...]) -> int:
@@ -133,10 +134,17 @@ def watch(jobs: int, seconds: float, base_url: str, image: str) -> None:
             time.sleep(12)  # threads that launched them end after ten idle seconds
             calls.of.clear()
             print(_SETTLED, flush=True)
-            began, used = time.monotonic(), cpu_seconds()
+            began, used, used_by = time.monotonic(), cpu_seconds(), thread_seconds()
             time.sleep(seconds)
-            share = (cpu_seconds() - used) / (time.monotonic() - began)
-            found = Watched(threads=threading.active_count(), mib=resident_mib(), cpu=100 * share, calls=dict(calls.of))
+            took = time.monotonic() - began
+            shares = {name: 100 * (spent - used_by.get(name, 0.0)) / took for name, spent in thread_seconds().items()}
+            found = Watched(
+                threads=threading.active_count(),
+                mib=resident_mib(),
+                cpu=100 * (cpu_seconds() - used) / took,
+                shares={name: share for name, share in shares.items() if share >= 0.1},
+                calls=dict(calls.of),
+            )
             print(json.dumps(attrs.asdict(found)), flush=True)
 
 
@@ -166,6 +174,15 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def thread_seconds() -> dict[str, float]:
+    """CPU time of each thread so far, to a tick of the kernel's clock."""
+    found = {}
+    for thread in threading.enumerate():
+        fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()
+        found[thread.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
 def resident_mib() -> float:
     """Memory of this process now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -185,7 +202,14 @@ def tell(few: Watched, many: Watched, what: str, jobs: int, seconds: float) -> N
             "unit": "MiB a job",
             "most": 1.0,
         },
-        {"what": "CPU of one core", "value": many.cpu, "beside": few.cpu, "unit": "%", "most": 0.5},
+        {
+            "what": "CPU of one core",
+            "value": many.cpu,
+            "beside": few.cpu,
+            "unit": "%",
+            "most": 0.5,
+            "ours": ", ".join(f"{name} {share:.1f} %" for name, share in many.shares.items()),
+        },
         {
             "what": f"calls for their state {looks}",
             "value": many.count(_STATE_CALLS),
