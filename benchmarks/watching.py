@@ -128,7 +128,7 @@ def watch(jobs: int, seconds: float, base_url: str, image: str) -> None:
             worker=WorkerSettings(max_concurrent_jobs=jobs),
             hosts={"host": host},
         )
-        with ContainerManager(config) as manager, BackgroundWorker(manager.worker()):
+        with ContainerManager(config) as manager, BackgroundWorker(worker := manager.worker()):
             manager.submit_many([Submission(spec=spec, host="host")] * jobs)
             until_running(manager, jobs)
             time.sleep(12)  # threads that launched them end after ten idle seconds
@@ -142,7 +142,7 @@ def watch(jobs: int, seconds: float, base_url: str, image: str) -> None:
                 threads=threading.active_count(),
                 mib=resident_mib(),
                 cpu=100 * (cpu_seconds() - used) / took,
-                shares={name: share for name, share in shares.items() if share >= 0.1},
+                shares={name.removesuffix(f" {worker.id}"): share for name, share in shares.items() if share >= 0.1},
                 calls=dict(calls.of),
             )
             print(json.dumps(attrs.asdict(found)), flush=True)
