@@ -152,7 +152,7 @@ def draw(found: Mapping[tuple[str, int], Costs], path: Path) -> None:
     from matplotlib import pyplot
 
     batches = list(dict.fromkeys(batch for _, batch in found))
-    figure, panels = pyplot.subplots(1, len(batches), figsize=(9, 3.6), layout="constrained")
+    figure, panels = pyplot.subplots(1, len(batches), figsize=(9, 4), layout="constrained")
     for panel, batch in zip(panels, batches, strict=True):
         for database in dict.fromkeys(title for title, _ in found):
             costs = found[database, batch]
@@ -165,7 +165,7 @@ def draw(found: Mapping[tuple[str, int], Costs], path: Path) -> None:
         panel.set_ylim(bottom=0)
         panel.set_xticks(list(costs), [f"{size:,}" for size in costs])
         panel.grid(alpha=0.3)
-        panel.legend(loc="lower left")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(path, metadata={"Creator": None, "Date": None})
 
 
