@@ -98,34 +98,54 @@ def size(request: pytest.FixtureRequest) -> dict[str, int]:
     return DESKTOP if request.param == "desktop" else PHONE
 
 
+class Complaints:
+    """What went wrong with pages: another origin asked, the site's policy broken, a script's error, no answer.
+
+    Args:
+        site: the only origin.
+    """
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self.found: list[str] = []
+
+    def listen(self, page: Any) -> None:
+        """Hear of all that happens on a page from now on."""
+        page.on("request", self._asked)
+        page.on("requestfailed", self._missed)
+        page.on("response", self._answered)
+        page.on("console", self._told)
+        page.on("pageerror", lambda error: self.found.append(str(error)))
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith((f"{self._site}/", "data:")):
+            self.found.append(f"asked {request.url}")
+
+    def _missed(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # which is what leaving a page does
+            self.found.append(f"{request.url}: {request.failure}")
+
+    def _answered(self, response: Any) -> None:
+        if response.status >= 500:
+            self.found.append(f"{response.url}: {response.status}")
+
+    def _told(self, message: Any) -> None:
+        if "Content Security Policy" in message.text:
+            self.found.append(f"{message.location['url']}: {message.text}")
+
+
 @pytest.fixture
 def open_page(
     browser: Any, site: str, size: dict[str, int], request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Any]]:
     """Opens a page that is logged in.
 
-    Fails the test when it asked another origin, broke the policy of the site, had an error of a script or got no answer.
+    Fails the test when there are `Complaints`.
     """
     from django.contrib.auth import get_user_model
 
-    wrong: list[str] = []
+    complaints = Complaints(site)
     contexts = []
-
-    def check(address: str) -> None:
-        if not address.startswith((f"{site}/", "data:")):
-            wrong.append(f"asked {address}")
-
-    def listen(message: Any) -> None:
-        if "Content Security Policy" in message.text:
-            wrong.append(f"{message.location['url']}: {message.text}")
-
-    def miss(request: Any) -> None:
-        if request.failure != "net::ERR_ABORTED":  # which is what leaving a page does
-            wrong.append(f"{request.url}: {request.failure}")
-
-    def judge(response: Any) -> None:
-        if response.status >= 500:
-            wrong.append(f"{response.url}: {response.status}")
 
     def open_one(**options: Any) -> Any:
         get_user_model().objects.create_superuser("root", password="a password")
@@ -133,9 +153,7 @@ def open_page(
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
-        page.on("request", lambda sent: check(sent.url))
-        page.on("console", listen)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
+        complaints.listen(page)
         page.goto("/admin/")
         page.fill("#id_username", "root")
         page.fill("#id_password", "a password")
@@ -149,4 +167,4 @@ def open_page(
             name = f"{request.node.name}-{number}.png".replace("/", "-")
             context.pages[0].screenshot(path=str(Path(folder) / name), full_page=True)
         context.close()
-    assert wrong == []
+    assert complaints.found == []
