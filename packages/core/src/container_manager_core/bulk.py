@@ -18,7 +18,7 @@ from container_manager_core.plugins import Plugins
 from container_manager_core.store.protocol import JobQuery, JobStore, Record, RecordOutcome
 
 BATCH = 500
-SUBMITTED_AT_ONCE = 2_000
+SUBMITTED_AT_ONCE = 5_000
 HELD_PAUSE_SECONDS = 0.05
 HELD_TRIES = 100
 UNFINISHED = tuple(status for status in JobStatus if status not in TERMINAL)
@@ -63,7 +63,7 @@ class Bulk:
     def submit(
         self, wanted: Sequence[Submission], batch: str | None = None, on_batch: OnBatch | None = None
     ) -> Sequence[Job]:
-        """Accept many jobs: one durable write for each two thousand, and none before all were checked.
+        """Accept many jobs: one durable write for each five thousand, and none before all were checked.
 
         Args:
             batch: a name for all of them. With it each has an id of its own that follows from its place in

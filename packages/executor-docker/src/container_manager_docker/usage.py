@@ -8,6 +8,7 @@ import heapq
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,30 @@ class ControlGroups:
 
     def __init__(self, root: Path = CGROUPS) -> None:
         self._root = root
+        self._ways = [partial(read, group) for group in _GROUPS for read in (self._unified, self._split)]
 
     def read(self, container_id: str) -> Usage | None:
-        """The usage so far, or None when this machine has no such container running."""
-        for group in _GROUPS:
-            path = group.format(id=container_id)
-            usage = self._unified(self._root / path) or self._split(path)
+        """The usage so far, or None when this machine has no such container running.
+
+        Where the last container's was found is looked first: it is the same for all of a machine.
+        """
+        ways = self._ways
+        for way in ways:
+            usage = way(container_id)
             if usage is not None:
+                if way is not ways[0]:
+                    self._ways = [way, *(other for other in ways if other is not way)]
                 return usage
         return None
 
-    def _unified(self, folder: Path) -> Usage | None:
+    def _unified(self, group: str, container_id: str) -> Usage | None:
+        folder = self._root / group.format(id=container_id)
         fields = dict(line.split() for line in _text(folder / "cpu.stat").splitlines())
         memory = _number(_text(folder / "memory.peak")) or _number(_text(folder / "memory.current"))
         return _usage(memory, _number(fields.get("usage_usec", "")), 1e6)
 
-    def _split(self, path: str) -> Usage | None:
+    def _split(self, group: str, container_id: str) -> Usage | None:
+        path = group.format(id=container_id)
         memory = _number(_text(self._root / "memory" / path / "memory.max_usage_in_bytes"))
         cpu = _number(_text(self._root / "cpuacct" / path / "cpuacct.usage"))
         return _usage(memory, cpu, 1e9)
@@ -121,7 +130,9 @@ class UsageSampler:
             self._samples.put(execution_id, merged)
 
     def look(self, execution_id: str) -> bool:
-        """Look now, and go on looking until it ends. False when this machine has no such container."""
+        """Look, and go on looking until it ends. False when this machine has no such container."""
+        if execution_id in self._watched:
+            return True
         if not self._sample(execution_id):
             return False
         with self._changed:
