@@ -25,7 +25,6 @@ from container_manager_core.watch import Watch
 _log = get_logger()
 
 STORE_GLANCE_SECONDS = 0.02
-STEP_SECONDS = 0.2
 STORE_PAUSE_SECONDS = 1.0
 REFRESH_SECONDS = 0.2
 SCAN_SECONDS = 1.0
@@ -102,7 +101,7 @@ class Worker:
                 self.step()
                 if finishes and not self._hand and self._is_done(drain):
                     break
-                self._sleep()
+                self._rest(self._pause())
         finally:
             unheard()
             self._detach()
@@ -115,33 +114,12 @@ class Worker:
         self._stopping = True
         self._wake.put(None)
 
-    def _sleep(self) -> None:
-        """Wait until there may be something to do: a glance at the store costs a fraction of a step."""
-        step_seconds = 0.0 if self._restless else min(STEP_SECONDS, self._settings.poll_interval_seconds)
-        for _ in range(max(1, round(step_seconds / STORE_GLANCE_SECONDS))):
-            if self._rest(self._pause()) or self._is_something_due():
-                break
-
-    def _rest(self, seconds: float) -> bool:
-        """Wait until something happened since the last rest, or the time is over; whether something happened."""
-        happened = False
+    def _rest(self, seconds: float) -> None:
+        """Wait until something happened since the last rest, or the time is over."""
         with suppress(Empty):
             self._wake.get(timeout=seconds)
-            happened = True
             while True:
                 self._wake.get_nowait()
-        return happened
-
-    def _is_something_due(self) -> bool:
-        if self._hand.seconds_to_deadline() <= 0:
-            return True
-        now = self._clock.monotonic()
-        if now < self._store_back_at:
-            return False
-        try:
-            return now >= self._consult_at or self._store.changed(self._token)[1]
-        except StoreUnavailable:
-            return True
 
     def step(self) -> None:
         """One pass: take in what happened, take on jobs, start what is due. Blocks on the store alone."""
