@@ -5,6 +5,7 @@ every running execution before it is a fifth older than at the last look.
 """
 
 import heapq
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -173,7 +174,9 @@ class UsageSampler:
                 if running:
                     now = self._monotonic()
                     pause = min(max((now - began) / 5, _FIRST_LOOK_SECONDS), _LONGEST_PAUSE_SECONDS)
-                    heapq.heappush(self._due, (now + pause, began, execution_id))
+                    due = now + pause
+                    # Where many run for long, their looks come together: waking up costs more than a look.
+                    heapq.heappush(self._due, (math.floor(due) if pause > 1 else due, began, execution_id))
                 else:
                     self._watched.discard(execution_id)
 
