@@ -17,7 +17,6 @@ from container_manager_core.budgeting import Budgeting, settle
 from container_manager_core.clock import Clock
 from container_manager_core.config import WorkerSettings
 from container_manager_core.errors import ExecutorError, InvalidInput, TransientError, UpstreamError
-from container_manager_core.evolving import evolve
 from container_manager_core.executor import (
     Capability,
     ContainerExecutor,
@@ -170,8 +169,8 @@ class Operations:
         """Hold more money back for an attempt that has used up what was; else store that it is to be stopped."""
         execution, reservation = _execution(job), self.budgeting.extend(job)
         if reservation is not None:
-            longer = evolve(execution, reserved=reservation.reserved, paid_seconds=reservation.paid_seconds)
-            stored = self.recorder.record(job, evolve(job, execution=longer), charges=reservation.charges)
+            longer = attrs.evolve(execution, reserved=reservation.reserved, paid_seconds=reservation.paid_seconds)
+            stored = self.recorder.record(job, attrs.evolve(job, execution=longer), charges=reservation.charges)
             if stored is not job:
                 return stored
         return self.intend_stop(job, StopReason.COST)
@@ -182,7 +181,7 @@ class Operations:
         wanted = self.settings.cleanup_enabled and self.settings.immediate_cleanup and job.spec.auto_remove
         if wanted and execution.execution_id:
             self._executor(job).cleanup(execution.execution_id)
-        cleaned = evolve(job, execution=evolve(execution, cleaned=True))
+        cleaned = attrs.evolve(job, execution=attrs.evolve(execution, cleaned=True))
         return self.recorder.record(job, cleaned, release=True)
 
     def _executor(self, job: Job) -> ContainerExecutor:
@@ -218,7 +217,7 @@ class Operations:
             if error.may_have_started:
                 _log.warning("job.launch_unanswered", job_id=str(job.id), error=masker.mask_text(str(error)))
                 return job
-        failure = evolve(error.failure, message=masker.mask_text(error.message))
+        failure = attrs.evolve(error.failure, message=masker.mask_text(error.message))
         return self._ended(job, failure)
 
     def _store_pages(self, job: Job, intake: LogIntake, pages: Iterator[LogPage]) -> Job:
@@ -232,8 +231,8 @@ class Operations:
         logs, position = intake.drain()
         if position == _execution(job).logs:
             return job
-        execution = evolve(_execution(job), logs=position)
-        return self.recorder.record(job, evolve(job, execution=execution), logs=logs)
+        execution = attrs.evolve(_execution(job), logs=position)
+        return self.recorder.record(job, attrs.evolve(job, execution=execution), logs=logs)
 
     def _facts(self, job: Job, harvest: Harvest, **facts: Any) -> dict[str, Any]:
         execution, state = _execution(job), harvest.state
@@ -276,7 +275,7 @@ class Operations:
         if reason is StopReason.COST:
             return _too_dear(job)
         if state.failure is not None:
-            return evolve(state.failure, message=masker.mask_text(state.failure.message))
+            return attrs.evolve(state.failure, message=masker.mask_text(state.failure.message))
         if state.exit_code:
             return exit_failure(state.exit_code)
         return None
@@ -296,7 +295,7 @@ class Operations:
         else:
             after = lifecycle.finished(job, lifecycle.status_of(failure), now, failure, **facts)
         if "cost" in facts:
-            after = evolve(after, actual_cost=(job.actual_cost or Decimal(0)) + cost)
+            after = attrs.evolve(after, actual_cost=(job.actual_cost or Decimal(0)) + cost)
         charges = settle(_execution(job), cost)
         after = self.recorder.record(job, after, logs=stored, charges=charges, release=not after.needs_attention)
         _log.info(

@@ -13,7 +13,6 @@ from container_manager_core.budgeting import Budgeting
 from container_manager_core.clock import Clock
 from container_manager_core.compliance import Compliance
 from container_manager_core.config import WorkerSettings
-from container_manager_core.evolving import evolve
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet
 from container_manager_core.headcount import Headcount
@@ -109,7 +108,7 @@ class Placement:
             # Only now: most of these looks find nothing, and an idle worker is to leave the store alone.
             self.fleet.refresh()
             self._headcount.count()
-        return evolve(self._sort_out(claimed), idle=limit > 0 and not claimed)
+        return attrs.evolve(self._sort_out(claimed), idle=limit > 0 and not claimed)
 
     def take_back(self, known: Callable[[UUID], bool]) -> TakenOn:
         """Take on what the store says that this worker holds, but the worker does not know of.
@@ -173,7 +172,7 @@ class Placement:
             return self._launch(job, self.fleet.host(decision.host or ""), decision, now)
         failure = self._failure_of(decision)
         if failure is not None:
-            return self._end(evolve(job, route=decision.route), failure, now)
+            return self._end(attrs.evolve(job, route=decision.route), failure, now)
         return self._defer(job, decision.reason, now, decision.route)
 
     def _refuse(self, job: Job, violation: Violation, now: datetime) -> Record:
@@ -197,7 +196,7 @@ class Placement:
             accounts=tuple(charge.account for charge in reservation.charges),
             paid_seconds=reservation.paid_seconds,
         )
-        after = evolve(after, estimated_cost=(job.actual_cost or Decimal(0)) + reservation.estimated)
+        after = attrs.evolve(after, estimated_cost=(job.actual_cost or Decimal(0)) + reservation.estimated)
         return Record(job=after, expect=job.status, capacity=host.max_concurrent_jobs, charges=reservation.charges)
 
     def _end(self, job: Job, failure: Failure, now: datetime) -> Record:
