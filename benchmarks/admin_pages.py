@@ -82,15 +82,19 @@ class Server:
 
     def answer(self, address: str) -> Any:
         """What is sent for an address."""
-        from django.test import RequestFactory
-
-        request = RequestFactory().get(address)
-        request.COOKIES["sessionid"] = self._session
-        answer = self._handler.get_response(request)
+        answer = self._handler.get_response(self.request(address))
         answer.close()
         if answer.status_code not in (200, 204):
             raise SystemExit(f"{address}: {answer.status_code}")
         return answer
+
+    def request(self, address: str) -> Any:
+        """The viewer's request for an address."""
+        from django.test import RequestFactory
+
+        request = RequestFactory().get(address)
+        request.COOKIES["sessionid"] = self._session
+        return request
 
     def milliseconds(self, address: str) -> float:
         """How long it works on an answer."""
@@ -108,20 +112,27 @@ class Server:
         return len(sent)
 
 
-def addresses() -> Mapping[str, str]:
-    """What is measured. The bare page is one of the admin's own: session, user and permissions, and a hundred bytes."""
+def addresses(server: Server) -> Mapping[str, str]:
+    """What is measured. The bare page is one of the admin's own: session, user and permissions, and no more.
+
+    The fragment is what an open list asks for every two seconds, with its pass; its person is looked up every 30.
+    """
+    from container_manager.admin import passes
     from container_manager.admin.versions import LIVE_FIELDS, version_of, write_versions
     from container_manager.models import ContainerJob
 
     shown = ContainerJob.objects.filter(status__in=["pending", "running"])[:50]
     versions = write_versions((job.pk, version_of(job, LIVE_FIELDS)) for job in shown)
     newest = ContainerJob.objects.latest().created_at.isoformat().replace("+", "%2B")
+    live = f"{JOBS}live/"
+    fragment = f"{live}?jobs={versions}&newest={newest}"
     return {
-        "bare": f"{JOBS}live/?jobs=&newest=",
+        "bare": f"{live}?jobs=&newest=",
         "list": JOBS,
         "list, failed": f"{JOBS}?status=failed",
         "list, page 200": f"{JOBS}?p=200",
-        "fragment, 50 jobs": f"{JOBS}live/?jobs={versions}&newest={newest}",
+        "fragment, 50 jobs": f"{fragment}&pass={passes.issue(server.request(live), live)}",
+        "fragment, 50 jobs, person looked up": fragment,
     }
 
 
@@ -138,7 +149,7 @@ def measured(server: Server, pages: Mapping[str, str], rounds: int) -> Mapping[s
 
 def tell(jobs: int, server: Server, rounds: int, before: Mapping[str, float]) -> Mapping[str, float]:
     """Measure, print the rows, and return the medians in milliseconds."""
-    pages = addresses()
+    pages = addresses(server)
     times = measured(server, pages, rounds)
     medians = {name: statistics.median(each) for name, each in times.items()}
     bare = f"{medians['bare']:.1f} ms for an empty admin page"

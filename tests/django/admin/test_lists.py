@@ -164,18 +164,6 @@ def test_the_live_fragment_sees_what_the_list_shows(superuser: Any, change: str)
     assert f"cm-status-{job.pk.hex}" in superuser.get(address.replace("&amp;", "&")).content.decode()
 
 
-def test_an_unchanged_live_list_costs_one_query_more_than_an_empty_page(superuser: Any) -> None:
-    make(50)
-    [address] = re.findall(r'hx-get="([^"]+)"', superuser.get(JOBS).content.decode())
-
-    def queries(address: str) -> int:
-        with CaptureQueriesContext(connection) as sent:
-            assert superuser.get(address).status_code == 204
-        return len(sent)
-
-    assert queries(address.replace("&amp;", "&")) == queries(f"{JOBS}live/?jobs=&newest=") + 1
-
-
 @pytest.mark.parametrize("junk", ["x", "," * 50, "g" * 40, "0" * 40, "%00", "1" * 5000])
 def test_the_live_fragment_takes_any_address(superuser: Any, junk: str) -> None:
     assert superuser.get(f"{JOBS}live/?jobs={junk}&newest={junk}").status_code in (200, 204)

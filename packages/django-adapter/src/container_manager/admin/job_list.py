@@ -5,6 +5,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
+import attrs
 from django.conf import settings
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
@@ -14,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from container_manager.admin import passes
 from container_manager.admin.amounts import NOTHING, age_text, duration_text, money_text
 from container_manager.admin.badges import badge
 from container_manager.admin.versions import (
@@ -125,40 +127,69 @@ def live_cell(job: ContainerJob, column: str, *, swapped: bool = False) -> SafeS
     )
 
 
-def fragment(request: HttpRequest, address: str) -> HttpResponse:
+def fragment(request: HttpRequest) -> HttpResponse:
     """The cells of those jobs that have changed, and what asks again while one of them can change.
 
-    Nothing at all (204) where nothing has changed: the page then asks again by itself.
+    Nothing at all (204) where nothing has changed: the page then asks again by itself. A pass that is over is replaced.
     """
     shown = read_versions(request.GET.get("jobs", ""))
     newest = _moment(request.GET.get("newest", ""))
     stored, there_are_newer = stored_versions(list(shown), newest)
-    if stored == shown and not there_are_newer:
+    is_held = passes.holds(request)
+    is_to_renew = passes.PARAMETER in request.GET and not is_held
+    if stored == shown and not there_are_newer and not is_to_renew:
         return HttpResponse(status=204)
     kept = [(job_id, version) for job_id, version in stored.items() if version == shown[job_id]]
     changed = list(for_list(ContainerJob.objects.filter(pk__in=stored.keys() - dict(kept))).order_by())
     cells = mark_safe("".join(live_cell(job, column, swapped=True) for job in changed for column in CELLS))
-    is_told = there_are_newer or "told" in request.GET
-    return HttpResponse(poller(address, write_versions([*kept, *_versions(changed)]), newest, is_told) + cells)
+    asks = Poller(
+        address=request.path,
+        admission=request.GET[passes.PARAMETER] if is_held else passes.issue(request, request.path),
+        jobs=write_versions([*kept, *_versions(changed)]),
+        newest=newest,
+        there_are_newer=there_are_newer or "told" in request.GET,
+    )
+    return HttpResponse(asks.html() + cells)
 
 
-def poller(address: str, jobs: str, newest: datetime | None, there_are_newer: bool = False) -> SafeString:
+@attrs.frozen(kw_only=True)
+class Poller:
     """What asks for the fragment; silent when nothing on the page can change.
 
     That there are newer jobs is told once, and stays.
+
+    Attributes:
+        address: the fragment's.
+        admission: a pass, or empty.
+        jobs: those that can still change, with their versions.
+        newest: when the first job was made, where later ones would come before it.
+        there_are_newer: whether there are such.
     """
-    notice = (
-        format_html('<a class="cm-newer" href="">{}</a>', "There are newer jobs: show them") if there_are_newer else ""
-    )
-    if not jobs and (newest is None or there_are_newer):
-        return format_html('<div id="cm-live">{}</div>', notice)
-    more = {"told": 1} if there_are_newer else {"newest": newest.isoformat() if newest else ""}
-    return format_html(
-        '<div id="cm-live" hx-get="{}?{}" hx-trigger="every 2s" hx-swap="outerHTML">{}</div>',
-        address,
-        urlencode({"jobs": jobs, **more}),
-        notice,
-    )
+
+    address: str
+    admission: str
+    jobs: str
+    newest: datetime | None
+    there_are_newer: bool = False
+
+    def html(self) -> SafeString:
+        """As it stands in the page."""
+        told = self.there_are_newer
+        notice = format_html('<a class="cm-newer" href="">{}</a>', "There are newer jobs: show them") if told else ""
+        if not self.jobs and (self.newest is None or told):
+            return format_html('<div id="cm-live">{}</div>', notice)
+        asked = {"jobs": self.jobs, **({"told": 1} if told else {"newest": self._newest_text()})}
+        if self.admission:
+            asked[passes.PARAMETER] = self.admission
+        return format_html(
+            '<div id="cm-live" hx-get="{}?{}" hx-trigger="every 2s" hx-swap="outerHTML">{}</div>',
+            self.address,
+            urlencode(asked),
+            notice,
+        )
+
+    def _newest_text(self) -> str:
+        return self.newest.isoformat() if self.newest else ""
 
 
 def _versions(jobs: Iterable[ContainerJob]) -> Iterator[tuple[UUID, str]]:

@@ -20,8 +20,9 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
 
-from container_manager.admin import job_list, job_page
+from container_manager.admin import job_list, job_page, passes
 from container_manager.admin.actions import ACTIONS, JobAction, Outcome
 from container_manager.admin.dashboard import dashboard
 from container_manager.admin.filters import ExecutorFilter, FailureFilter, HostFilter, StatusFilter, TemplateFilter
@@ -122,9 +123,8 @@ class ContainerJobAdmin(JobAdmin):
         return super().get_search_results(request, queryset, search_term)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {
-            "live_address": reverse("admin:container_manager_containerjob_live", current_app=self.admin_site.name)
-        }
+        address = reverse("admin:container_manager_containerjob_live", current_app=self.admin_site.name)
+        context = {"live_address": address, "live_pass": passes.issue(request, address)}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     # The page
@@ -302,7 +302,7 @@ class ContainerJobAdmin(JobAdmin):
         name = "container_manager_containerjob"
         own = [
             path("dashboard/", self._checked(self.dashboard_view), name="container_manager_dashboard"),
-            path("live/", self._checked(self.list_fragment), name=f"{name}_live"),
+            path("live/", self._passed(self.list_fragment), name=f"{name}_live"),
             path("<uuid:job_id>/live/", self._checked(self.page_fragment), name=f"{name}_page_live"),
             path(
                 "<uuid:job_id>/output/<int:attempt>/<str:stream>/",
@@ -336,6 +336,15 @@ class ContainerJobAdmin(JobAdmin):
         guarded = self.admin_site.admin_view(permitted)
         return checked
 
+    def _passed(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        """For who has a pass, and else for who may see jobs."""
+        at_once, checked = never_cache(view), self._checked(view)
+
+        def passed(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
+            return (at_once if passes.holds(request) else checked)(request, *args, **options)
+
+        return passed
+
     def _address(self, name: str, job: ContainerJob) -> str:
         return reverse(f"admin:container_manager_containerjob_{name}", args=[job.pk], current_app=self.admin_site.name)
 
@@ -351,7 +360,7 @@ class ContainerJobAdmin(JobAdmin):
 
     def list_fragment(self, request: HttpRequest) -> HttpResponseBase:
         """The cells of the list that may have changed."""
-        return job_list.fragment(request, request.path)
+        return job_list.fragment(request)
 
     def page_fragment(self, request: HttpRequest, job_id: Any) -> HttpResponseBase:
         """The job's panel, and its new output."""

@@ -16,9 +16,10 @@ register = template.Library()
 
 
 @register.simple_tag
-def job_list_poller(changelist: job_list.JobChangeList, address: str) -> SafeString:
+def job_list_poller(changelist: job_list.JobChangeList, address: str, admission: str) -> SafeString:
     """What keeps a list of jobs up to date."""
-    return job_list.poller(address, changelist.live_jobs, changelist.newest)
+    asks = job_list.Poller(address=address, admission=admission, jobs=changelist.live_jobs, newest=changelist.newest)
+    return asks.html()
 
 
 @register.simple_tag
