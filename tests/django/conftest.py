@@ -24,9 +24,9 @@ django.setup()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
-        choices=("sqlite", "postgresql", "mariadb"),
+        choices=("sqlite", "postgresql", "postgresql-bound", "mariadb"),
         default="sqlite",
-        help="the database of the Django tests",
+        help="the database of the Django tests; bound: with Django's option server_side_binding",
     )
 
 
@@ -56,8 +56,9 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def _database_url(kind: str, stack: ExitStack, folders: pytest.TempPathFactory) -> str:
     """A new database of a kind, there until the stack is left."""
-    if kind == "postgresql":
-        return f"postgresql://postgres@127.0.0.1:{stack.enter_context(open_postgres()).port}/postgres"
+    if kind.startswith("postgresql"):
+        url = f"postgresql://postgres@127.0.0.1:{stack.enter_context(open_postgres()).port}/postgres"
+        return f"{url}?server_side_binding" if kind == "postgresql-bound" else url
     if kind == "mariadb":
         return stack.enter_context(open_mariadb()).create_database("jobs")
     return f"sqlite:///{folders.mktemp('database') / 'db.sqlite3'}"

@@ -47,13 +47,15 @@ _ENGINES = {"sqlite": "sqlite3", "postgresql": "postgresql", "mysql": "mysql"}
 def database(url: str) -> dict[str, object]:
     """An entry of DATABASES."""
     parts = urlsplit(url)
+    query = parse_qs(parts.query, keep_blank_values=True)
     return {
         "ENGINE": f"django.db.backends.{_ENGINES[parts.scheme]}",
         "NAME": parts.path.removeprefix("/"),
         "USER": parts.username or "",
         "PASSWORD": parts.password or "",
-        "HOST": parts.hostname or "".join(parse_qs(parts.query).get("socket", [])),
+        "HOST": parts.hostname or "".join(query.get("socket", [])),
         "PORT": parts.port or "",
+        "OPTIONS": {"server_side_binding": True} if "server_side_binding" in query else {},
     }
 
 
