@@ -90,6 +90,13 @@ def test_who_may_no_longer_see_jobs_is_told_nothing_once_the_pass_is_over(viewer
     assert viewer.get(with_pass(address, issued_before(viewer, passes.SECONDS + 2))).status_code == 403
 
 
+def test_who_has_logged_out_is_told_nothing_any_more(viewer: Any, jobs: list[Any]) -> None:
+    address = polled(viewer.get(JOBS).content.decode())
+    viewer.logout()
+    answer = viewer.get(address, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Refresh"], answer.content) == (403, "true", b"")
+
+
 @pytest.mark.parametrize("wrong", ["", "x", ":", "1:2", "of another session", "of another address"])
 def test_a_pass_of_another_admits_nobody(wrong: str, viewer: Any, person: Any, jobs: list[Any]) -> None:
     address = polled(viewer.get(JOBS).content.decode())
