@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -98,6 +99,18 @@ def size(request: pytest.FixtureRequest) -> dict[str, int]:
     return DESKTOP if request.param == "desktop" else PHONE
 
 
+_PASSING = ("net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED")
+"""What leaving a page does, and a container's network that comes or goes: Chromium then drops what is under way."""
+
+
+def _from_disk(route: Any) -> None:
+    """Answer for a static file as the site does; a page asks for it once, and could not do without."""
+    from django.contrib.staticfiles import finders
+
+    found = finders.find(urlsplit(route.request.url).path.removeprefix("/static/"))
+    route.fulfill(path=found) if found else route.continue_()
+
+
 class Complaints:
     """What went wrong with pages: another origin asked, the site's policy broken, a script's error, no answer.
 
@@ -122,7 +135,7 @@ class Complaints:
             self.found.append(f"asked {request.url}")
 
     def _missed(self, request: Any) -> None:
-        if request.failure != "net::ERR_ABORTED":  # which is what leaving a page does
+        if request.failure not in _PASSING:
             self.found.append(f"{request.url}: {request.failure}")
 
     def _answered(self, response: Any) -> None:
@@ -151,6 +164,7 @@ def open_page(
         get_user_model().objects.create_superuser("root", password="a password")
         context = browser.new_context(viewport=size, base_url=site, **options)
         contexts.append(context)
+        context.route(f"{site}/static/**", _from_disk)
         page = context.new_page()
         page.set_default_timeout(30_000)
         complaints.listen(page)
