@@ -78,6 +78,7 @@ class StrangeEngine:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 body = {"ApiVersion": "1.41"} if self.path == "/version" else engine.body
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(200)

@@ -201,8 +201,11 @@ def left_behind(engine: docker.DockerClient, cloud: str) -> Iterator[str]:
 def local_engine(base_url: str | None = None) -> docker.DockerClient:
     """A client of the local engine: the one of the address, else of DOCKER_HOST, else the local socket."""
     if base_url is not None:
-        return docker.DockerClient(base_url=base_url, timeout=_PATIENCE_SECONDS, max_pool_size=256)
-    return docker.from_env(timeout=_PATIENCE_SECONDS, max_pool_size=256)
+        engine = docker.DockerClient(base_url=base_url, timeout=_PATIENCE_SECONDS, max_pool_size=256)
+    else:
+        engine = docker.from_env(timeout=_PATIENCE_SECONDS, max_pool_size=256)
+    engine.api.trust_env = False  # no proxy stands before it; its threads would read the environment with each request
+    return engine
 
 
 def _end_of(state: Mapping[str, Any]) -> End:
