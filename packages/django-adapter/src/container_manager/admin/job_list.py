@@ -127,16 +127,18 @@ def live_cell(job: ContainerJob, column: str, *, swapped: bool = False) -> SafeS
     )
 
 
-def fragment(request: HttpRequest) -> HttpResponse:
+def fragment(request: HttpRequest, admission: str) -> HttpResponse:
     """The cells of those jobs that have changed, and what asks again while one of them can change.
 
     Nothing at all (204) where nothing has changed: the page then asks again by itself. A pass that is over is replaced.
+
+    Args:
+        admission: the pass that the request was let in by; empty for who was looked up.
     """
     shown = read_versions(request.GET.get("jobs", ""))
     newest = _moment(request.GET.get("newest", ""))
     stored, there_are_newer = stored_versions(list(shown), newest)
-    is_held = passes.holds(request)
-    is_to_renew = passes.PARAMETER in request.GET and not is_held
+    is_to_renew = passes.PARAMETER in request.GET and not admission
     if stored == shown and not there_are_newer and not is_to_renew:
         return HttpResponse(status=204)
     kept = [(job_id, version) for job_id, version in stored.items() if version == shown[job_id]]
@@ -144,7 +146,7 @@ def fragment(request: HttpRequest) -> HttpResponse:
     cells = mark_safe("".join(live_cell(job, column, swapped=True) for job in changed for column in CELLS))
     asks = Poller(
         address=request.path,
-        admission=request.GET[passes.PARAMETER] if is_held else passes.issue(request, request.path),
+        admission=admission or passes.issue(request, request.path),
         jobs=write_versions([*kept, *_versions(changed)]),
         newest=newest,
         there_are_newer=there_are_newer or "told" in request.GET,

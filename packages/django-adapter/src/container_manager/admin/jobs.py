@@ -341,7 +341,10 @@ class ContainerJobAdmin(JobAdmin):
         at_once, checked = never_cache(view), self._checked(view)
 
         def passed(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
-            return (at_once if passes.holds(request) else checked)(request, *args, **options)
+            # Asked once: a pass that ends meanwhile must not be renewed for who was not looked up.
+            if passes.holds(request):
+                return at_once(request, *args, **options, admission=request.GET[passes.PARAMETER])
+            return checked(request, *args, **options)
 
         return passed
 
@@ -358,9 +361,9 @@ class ContainerJobAdmin(JobAdmin):
         """Queue, hosts, failures and spend."""
         return dashboard(request, self.admin_site, self.opts, self.media)
 
-    def list_fragment(self, request: HttpRequest) -> HttpResponseBase:
+    def list_fragment(self, request: HttpRequest, admission: str = "") -> HttpResponseBase:
         """The cells of the list that may have changed."""
-        return job_list.fragment(request)
+        return job_list.fragment(request, admission)
 
     def page_fragment(self, request: HttpRequest, job_id: Any) -> HttpResponseBase:
         """The job's panel, and its new output."""
