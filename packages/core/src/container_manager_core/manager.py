@@ -282,7 +282,8 @@ class ContainerManager:
     def follow(self, job_id: UUID, stream: Stream | None = None) -> Iterator[LogChunk]:
         """Output of the latest attempt, and of those that follow, as it comes, until the job has ended.
 
-        While this is iterated, whoever works on the job takes its output over at once.
+        While this is iterated, whoever works on the job takes its output over at once. Each stream comes
+        in its order; which of two streams was written first is not told.
         """
         streams = tuple(Stream) if stream is None else (stream,)
         return iter(Follower(self.store, self.clock, job_id, streams))
