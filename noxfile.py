@@ -104,9 +104,10 @@ PARALLEL = ["-n", "4"]
 
 
 DJANGO_ONCE = [
-    f"tests/django/{name}" for name in ("admin/test_unfold.py", "browser", "test_demo.py", "test_documents.py")
+    f"tests/django/{name}"
+    for name in ("admin/test_unfold.py", "browser", "test_demo.py", "test_documents.py", "test_pooler.py")
 ]
-"""What hardly depends on versions and databases: tried with the newest Python, on SQLite."""
+"""What hardly depends on versions, or has a database of its own: tried with the newest Python, beside SQLite."""
 
 
 MARIADB = [f"tests/django/{name}" for name in ("test_store_conformance.py", "test_databases.py", "test_commands.py")]

@@ -12,6 +12,7 @@ class ContainerManagerConfig(AppConfig):
 
     def ready(self) -> None:
         from container_manager import checks  # noqa: F401  it registers itself
-        from container_manager.store import sqlite
+        from container_manager.store import postgresql, sqlite
 
+        postgresql.watch_connections()
         sqlite.watch_connections()

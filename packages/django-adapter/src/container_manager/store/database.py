@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from container_manager.store.troubles import is_busy, is_passing, remedy_of
+from container_manager.store import postgresql
+from container_manager.store.troubles import is_busy, is_passing, is_stale, remedy_of
 from container_manager_core.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -131,7 +132,7 @@ class Database:
                     if not busy:
                         connection.close()
                         self.close()  # what one of them lost, the others have lost too
-                    if not busy or time.monotonic() - started > WAIT_SECONDS:
+                    if not (busy or is_stale(error)) or time.monotonic() - started > WAIT_SECONDS:
                         raise self._translated(error) from error
             time.sleep(random.uniform(0.001, 0.01))
 
@@ -141,6 +142,7 @@ class Database:
         except IndexError:
             connection = connections.create_connection(self.alias)
             connection.inc_thread_sharing()
+            postgresql.prepare(connection)
         connection.close_if_health_check_failed()
         return connection
 

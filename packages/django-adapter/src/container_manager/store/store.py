@@ -35,6 +35,7 @@ from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Rec
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
 _DELETED_AT_ONCE = 500
+_READ_AT_ONCE = 500
 
 
 class OrmStore:
@@ -119,9 +120,7 @@ class OrmStore:
         if query.ids is not None:
             conditions &= Q(id__in=query.ids)
         if query.before is not None:
-            created_at, job_id = query.before
-            moment = as_stored(created_at)
-            conditions &= Q(created_at__lt=moment) | Q(created_at=moment, id__lt=job_id)
+            conditions &= _before(as_stored(query.before[0]), query.before[1])
         found = ContainerJob.objects.using(self.database.alias).filter(conditions)
         ordered = found.order_by("-created_at", "-id").values_list(*rows.READ)
         limit = max(query.limit, 0)
@@ -338,9 +337,19 @@ class OrmStore:
             cursor.execute(f"NOTIFY {CHANNEL}")
 
 
+def _before(created_at: Any, job_id: UUID) -> Q:
+    """The jobs that follow one in a list of the newest first."""
+    return Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=job_id)
+
+
 def _labelled(ordered: Any, name: str, wanted: str) -> Iterator[Job]:
-    jobs = (rows.job_of(row) for row in ordered.iterator(chunk_size=500))
-    return (job for job in jobs if job.spec.labels.get(name) == wanted)
+    """In pages of our own: a cursor on the server is lost behind a pooler."""
+    page = list(ordered[:_READ_AT_ONCE])
+    while page:
+        jobs = map(rows.job_of, page)
+        yield from (job for job in jobs if job.spec.labels.get(name) == wanted)
+        last = dict(zip(rows.READ, page[-1], strict=True))
+        page = list(ordered.filter(_before(last["created_at"], last["id"]))[:_READ_AT_ONCE])
 
 
 def _not_found(job_id: UUID) -> NotFound:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import DatabaseError, connections
 
+from container_manager.store.postgresql import is_direct
+
 CHANNEL = "container_manager"
 _RECONNECT_SECONDS = 5.0
 _LISTEN_SECONDS = 1.0
@@ -60,6 +62,8 @@ class SqliteWakeup:
 class PostgresWakeup:
     """PostgreSQL's LISTEN on a connection of its own, in a thread that begins at the first look.
 
+    Behind a pooler there is none: something may have changed with every second.
+
     Args:
         alias: the database.
     """
@@ -107,6 +111,13 @@ class PostgresWakeup:
                 connection.close()
 
     def _hear(self, connection: Any) -> None:
+        connection.ensure_connection()
+        if not is_direct(connection):
+            # A pooler's connection hears what another one listens for, or nothing.
+            connection.close()
+            while not self._stopped.wait(_LISTEN_SECONDS):
+                self._heard()
+            return
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
         self._heard()  # what came before is not known

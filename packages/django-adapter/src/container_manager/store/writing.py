@@ -116,14 +116,15 @@ class PostgresWriter:
         if not records:
             return set()
         given = [_given(record) for record in records]
-        self._cursor.execute(_write_statement(), [json.dumps(given, default=_plain)])
+        self._cursor.execute(_write_statement(_about(len(given))), [json.dumps(given, default=_plain)])
         return {job_id for job_id, _ in self._cursor.fetchall()}
 
     def held(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
             return set()
         conditions = [_condition(record) for record in records]
-        statement = f"WITH given AS ({_recordset(_CONDITION)}) SELECT id FROM {rows.JOBS} job JOIN given ON {_HELD}"
+        given = _recordset(_CONDITION, _about(len(conditions)))
+        statement = f"WITH given AS ({given}) SELECT id FROM {rows.JOBS} job JOIN given ON {_HELD}"
         self._cursor.execute(statement, [json.dumps(conditions, default=_plain)])
         return {job_id for (job_id,) in self._cursor.fetchall()}
 
@@ -163,13 +164,24 @@ def _given(record: Record) -> dict[str, Any]:
     return {name: each for name, each in given.items() if each is not None}
 
 
-def _recordset(types: Mapping[str, str]) -> str:
+def _recordset(types: Mapping[str, str], most: int) -> str:
+    """The rows of a JSON text.
+
+    Args:
+        most: how many there can be. PostgreSQL expects a hundred of any text, and to find so many by their ids seems
+            more to it than reading a table of some thousand jobs.
+    """
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    return f"SELECT * FROM json_to_recordset(%s::json) AS given({columns})"
+    return f"SELECT * FROM json_to_recordset(%s::json) AS given({columns}) LIMIT {most}"
+
+
+def _about(number: int) -> int:
+    """One, or else the next power of ten: a few different statements, whatever the sizes of batches."""
+    return 1 if number == 1 else int(10 ** len(str(number - 1)))
 
 
 @cache
-def _write_statement() -> str:
+def _write_statement(most: int) -> str:
     from container_manager.models import ContainerExecution, ContainerJob
 
     changed = _types(ContainerJob, rows.CHANGED)
@@ -193,7 +205,7 @@ def _write_statement() -> str:
     ]
     rest = ", ".join(f"{name} = excluded.{name}" for name in attempt if name not in _KEY)
     return (
-        f"WITH given AS MATERIALIZED ({_recordset(types)}),"
+        f"WITH given AS MATERIALIZED ({_recordset(types, most)}),"
         f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD}"
         f" RETURNING wakes, {shared}, {', '.join(_ATTEMPT)}),"
         f" attempts AS (INSERT INTO {rows.EXECUTIONS} ({', '.join(attempt)})"

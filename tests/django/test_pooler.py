@@ -1,0 +1,147 @@
+"""PostgreSQL's statements: prepared on connections of the store's own, and on none that a pooler passes on."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from project.settings import database
+
+from container_manager.store.store import OrmStore
+from container_manager_core import ContainerSpec, Job, JobStatus, lifecycle
+from container_manager_core.clock import SystemClock, VirtualClock
+from container_manager_core.store.protocol import Claim, JobStore, Record
+from container_manager_core.testing import StoreConformance, overrides
+from support.pgbouncer import open_pgbouncer
+from support.postgres import open_postgres
+
+DIRECT, POOLED = "direct", "pooled"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _servers(project: str) -> Iterator[None]:
+    """One database under two names: straight, and through a pooler in transaction mode."""
+    with open_postgres() as server, open_pgbouncer(server.port) as pooler:
+        for alias, port in ((DIRECT, server.port), (POOLED, pooler)):
+            connections.settings[alias] = {
+                **connections.settings["default"],
+                **database(f"postgresql://postgres@127.0.0.1:{port}/postgres"),
+            }
+        call_command("migrate", database=DIRECT, verbosity=0)
+        yield
+        for alias in (DIRECT, POOLED):
+            connections[alias].close()
+            del connections[alias]
+            del connections.settings[alias]
+
+
+@pytest.fixture(autouse=True)
+def _empty_tables(_servers: None) -> Iterator[None]:
+    yield
+    with connections[DIRECT].cursor() as cursor:
+        names = "containerjob, containerexecution, outputchunk, workerlease, hostlock, budgetaccount, installation"
+        tables = ", ".join(f"container_manager_{name}" for name in names.split(", "))
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+
+
+def opened(alias: str, clock: Any = None) -> Iterator[OrmStore]:
+    """A store with connections of its own, as a worker has it."""
+    store = OrmStore(alias, clock)
+    store.database.pool()
+    yield store
+    store.close()
+
+
+class TestBehindPooler(StoreConformance):
+    """All that a store promises, with each transaction in another process of the server."""
+
+    @pytest.fixture
+    def store(self, clock: VirtualClock) -> Iterator[JobStore]:
+        yield from opened(POOLED, clock)
+
+    @pytest.fixture
+    def other_store(self, store: JobStore, clock: VirtualClock) -> Iterator[JobStore]:
+        yield from opened(POOLED, clock)
+
+    @overrides(reason="nothing tells of changes: there may be one with every second")
+    def test_changes_are_noticed(self, store: JobStore, other_store: JobStore, clock: VirtualClock) -> None:
+        token, _ = store.changed(None)
+        deadline = time.monotonic() + 30
+        for _ in range(3):
+            while not (found := store.changed(token))[1]:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            token = found[0]
+
+
+@pytest.fixture
+def direct() -> Iterator[OrmStore]:
+    yield from opened(DIRECT)
+
+
+@pytest.fixture
+def pooled() -> Iterator[OrmStore]:
+    yield from opened(POOLED)
+
+
+def run(store: OrmStore, statement: str) -> list[Any]:
+    """What a statement gives, on a connection of the store's own."""
+
+    def fetch(cursor: Any) -> list[Any]:
+        cursor.execute(statement)
+        return [row[0] for row in cursor.fetchall()] if cursor.description else []
+
+    return store.database.run(fetch)
+
+
+def work_off(store: OrmStore, number: int) -> None:
+    """Claim jobs and record their ends, one after the other."""
+    store.heartbeat("w", 600)
+    now = SystemClock().now()
+    for _ in range(number):
+        store.add_many([Job(id=uuid4(), spec=ContainerSpec(image="any"), created_at=now, queued_at=now)])
+        (job,) = store.claim(Claim(worker="w", limit=1))
+        ended = lifecycle.finished(job, JobStatus.CANCELLED, now)
+        assert store.record_many([Record(job=ended)]) == ["stored"]
+        assert store.get(job.id).status is JobStatus.CANCELLED
+
+
+def test_what_comes_with_every_job_is_planned_once(direct: OrmStore) -> None:
+    work_off(direct, 12)
+    prepared = run(direct, "SELECT statement FROM pg_prepared_statements WHERE generic_plans > 0")
+    for words in ("SKIP LOCKED", "json_to_recordset"):
+        assert any(words in statement for statement in prepared), words
+
+
+def test_a_connection_keeps_only_so_many_plans(direct: OrmStore) -> None:
+    for number in range(40):
+        for _ in range(7):
+            run(direct, f"SELECT {number}")
+    assert 20 <= len(run(direct, "SELECT name FROM pg_prepared_statements")) <= 35
+
+
+def test_nothing_is_prepared_through_a_pooler(pooled: OrmStore) -> None:
+    work_off(pooled, 12)
+    assert len(set(run(pooled, "SELECT pg_backend_pid()")[0] for _ in range(20))) > 1, "processes take turns"
+    with pooled.database.connected() as connection:
+        assert connection.connection.prepare_threshold is None
+
+
+@pytest.mark.parametrize("options", [{"prepare_threshold": None}, {"server_side_binding": False}])
+def test_what_the_project_says_about_it_holds(options: dict[str, Any]) -> None:
+    connections.settings["said"] = {**connections.settings[DIRECT], "OPTIONS": options}
+    for store in opened("said"):
+        work_off(store, 12)
+        assert run(store, "SELECT name FROM pg_prepared_statements") == []
+    del connections.settings["said"]
+
+
+def test_a_migration_meanwhile_is_not_noticed(direct: OrmStore) -> None:
+    work_off(direct, 12)
+    with connections[DIRECT].cursor() as cursor:
+        for length in (250, 200):
+            cursor.execute(f"ALTER TABLE container_manager_containerjob ALTER COLUMN name TYPE varchar({length})")
+            work_off(direct, 12)
