@@ -1,17 +1,16 @@
 """A MariaDB server of the tests' own, on a socket beside its data, in a folder that is removed."""
 
 import os
-import pwd
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from support import debian
+from support import servers
 from support.unavailable import ServiceUnavailable
 
 _START_SECONDS = 60.0
@@ -57,7 +56,7 @@ class MariaDbServer:
                 stdout=log,
                 stderr=log,
                 env=self._environment,
-                **_as_account(),
+                **servers.as_account(_ACCOUNT),
             )
         self._wait_until_it_answers(self._process)
 
@@ -98,7 +97,7 @@ class MariaDbServer:
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
                 self.stop(mode="immediate")
-                raise ServiceUnavailable(f"mariadbd does not come up: {self._reason('server.log')}")
+                raise ServiceUnavailable(f"mariadbd does not come up: {servers.reason(self._folder / 'server.log')}")
             time.sleep(0.05)
 
     def _answers(self) -> bool:
@@ -111,25 +110,8 @@ class MariaDbServer:
         except OSError:
             return False
 
-    def _run(self, program: str, *words: str) -> None:
-        command: Sequence[str] = (_program(program), *words)
-        with (self._folder / "control.log").open("wb") as said:
-            done = subprocess.run(
-                command,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                **_as_account(),
-            )
-        if done.returncode:
-            raise ServiceUnavailable(f"{program} ended with {done.returncode}: {self._reason('control.log')}")
-
-    def _reason(self, log: str) -> str:
-        said = (self._folder / log).read_text(errors="replace").strip().splitlines()
-        errors = [line for line in said if "error" in line.lower()]
-        return "; ".join(errors[-3:] or said[-1:]) or "it said nothing"
+    def _run(self, name: str, *words: str) -> None:
+        servers.run((_program(name), *words), self._folder, _ACCOUNT, self._environment)
 
 
 _NEW = ("--auth-root-authentication-method=normal", "--skip-name-resolve", "--skip-test-db")
@@ -145,9 +127,7 @@ def open_mariadb() -> Iterator[MariaDbServer]:
     folder = Path(tempfile.mkdtemp(prefix="cm-mariadb-", dir="/tmp"))
     try:
         _program("mariadbd")
-        if os.geteuid() == 0:
-            account = pwd.getpwnam(_ACCOUNT)
-            os.chown(folder, account.pw_uid, account.pw_gid)
+        servers.give(folder, _ACCOUNT)
         server = MariaDbServer(folder)
         try:
             server.start()
@@ -158,19 +138,5 @@ def open_mariadb() -> Iterator[MariaDbServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _as_account() -> dict[str, object]:
-    """Options of a process: as the server's own account where we are root."""
-    if os.geteuid() != 0:
-        return {}
-    account = pwd.getpwnam(_ACCOUNT)
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-
 def _program(name: str) -> str:
-    found = debian.find_program(name)
-    if found is None:
-        debian.install(["mariadb-server"])
-        found = debian.find_program(name)
-    if found is None:
-        raise ServiceUnavailable(f"Debian's package mariadb-server brought no {name}; put it on PATH")
-    return found
+    return servers.program(name, "mariadb-server")

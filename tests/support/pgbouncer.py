@@ -1,7 +1,5 @@
 """A pooler in front of a PostgreSQL server: each transaction may come to another of the server's processes."""
 
-import os
-import pwd
 import socket
 import subprocess
 import tempfile
@@ -10,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support import debian
+from support import servers
 from support.unavailable import ServiceUnavailable
 
 _START_SECONDS = 30.0
@@ -35,24 +33,19 @@ def open_pgbouncer(server_port: int) -> Iterator[int]:
     Raises:
         ServiceUnavailable: it is not here and cannot be installed, or does not come up.
     """
-    program = _program()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
+    program = servers.program("pgbouncer", "pgbouncer")
+    port = servers.free_port()
     with tempfile.TemporaryDirectory(prefix="cm-pgbouncer-", dir="/tmp") as name:
         folder = Path(name)
         (folder / "settings.ini").write_text(_SETTINGS.format(server=server_port, own=port))
         folder.chmod(0o755)
-        # It refuses to run as root.
-        account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 (program, str(folder / "settings.ini")),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                extra_groups=[] if account else None,
+                **servers.as_account("postgres"),
             )
         try:
             _wait_until_it_listens(process, port, folder / "log")
@@ -69,17 +62,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Pat
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                said = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-                raise ServiceUnavailable(f"pgbouncer does not come up: {said[0]}") from None
+                raise ServiceUnavailable(f"pgbouncer does not come up: {servers.reason(log)}") from None
             time.sleep(0.05)
         else:
             return
-
-
-def _program() -> str:
-    if debian.find_program("pgbouncer") is None:
-        debian.install(["pgbouncer"])
-    found = debian.find_program("pgbouncer")
-    if found is None:
-        raise ServiceUnavailable("Debian's package pgbouncer brought no pgbouncer; put it on PATH")
-    return found

@@ -1,19 +1,17 @@
 """A PostgreSQL server of the tests' own, on a free loopback port, with its data in a folder that is removed."""
 
 import os
-import pwd
 import shutil
-import socket
-import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from support import debian
+from support import debian, servers
 from support.unavailable import ServiceUnavailable
 
 _START_SECONDS = 60.0
+_ACCOUNT = "postgres"
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
@@ -32,7 +30,7 @@ class PostgresServer:
         self._folder = folder
         # What tests write need not survive the machine's crash, only the server's.
         self._options = _OPTIONS if durable else {**_OPTIONS, "fsync": "off"}
-        self.port = _free_port()
+        self.port = servers.free_port()
 
     def start(self) -> None:
         """Start it, on the same data as before if there are any."""
@@ -47,26 +45,8 @@ class PostgresServer:
         with suppress(ServiceUnavailable):
             self._run("pg_ctl", "stop", "--pgdata", "data", "--wait", "--mode", mode)
 
-    def _run(self, program: str, *words: str) -> None:
-        command: Sequence[str] = (_program(program), *words)
-        account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        # The server's own output goes to its log: a pipe would be held open for as long as it runs.
-        with (self._folder / "control.log").open("w+") as said:
-            done = subprocess.run(
-                command,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                extra_groups=[] if account else None,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-            said.seek(0)
-            if done.returncode:
-                last = said.read().strip().splitlines()[-1:] or ["it said nothing"]
-                raise ServiceUnavailable(f"{program} ended with {done.returncode}: {last[0]}")
+    def _run(self, name: str, *words: str) -> None:
+        servers.run((_program(name), *words), self._folder, _ACCOUNT, {**os.environ, "LC_ALL": "C"})
 
 
 @contextmanager
@@ -82,9 +62,7 @@ def open_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="cm-postgres-", dir="/tmp"))
     try:
         _program("initdb")
-        if os.geteuid() == 0:
-            account = pwd.getpwnam("postgres")
-            os.chown(folder, account.pw_uid, account.pw_gid)
+        servers.give(folder, _ACCOUNT)
         server = PostgresServer(folder, durable=durable)
         server.start()
         try:
@@ -96,22 +74,10 @@ def open_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
 
 
 def _program(name: str) -> str:
-    found = _find(name)
-    if found is None:
-        debian.install(["postgresql"])
-        found = _find(name)
-    if found is None:
-        raise ServiceUnavailable(f"Debian's package postgresql brought no {name}; put it on PATH")
-    return found
+    return servers.program(name, "postgresql", _find)
 
 
 def _find(name: str) -> str | None:
     """On PATH, else where Debian keeps the newest version's."""
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     return debian.find_program(name) or (str(versions[0]) if versions else None)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
