@@ -1,6 +1,5 @@
 """A real registry for images, on a free loopback port, with or without a password."""
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,7 +11,7 @@ import attrs
 import bcrypt
 import requests
 
-from support import debian
+from support import servers
 from support.engine import Engine
 from support.unavailable import ServiceUnavailable
 
@@ -54,14 +53,13 @@ def open_registry(engine: Engine, *, username: str = "", password: str = "") -> 
     Raises:
         ServiceUnavailable: there is no ``docker-registry`` here and it cannot be installed, or it does not come up.
     """
-    if debian.find_program("docker-registry") is None:
-        debian.install(["docker-registry"])
-    address = f"127.0.0.1:{_free_port()}"
+    program = servers.program("docker-registry", "docker-registry")
+    address = f"127.0.0.1:{servers.free_port()}"
     registry = Registry(
         address=address, image=f"{address}/container-manager/test:busybox", username=username, password=password
     )
     with tempfile.TemporaryDirectory(prefix="cm-registry-") as folder:
-        process = _start(registry, Path(folder))
+        process = _start(program, registry, Path(folder))
         try:
             _wait_until_it_answers(registry, process, Path(folder))
             _push(engine, registry)
@@ -71,20 +69,13 @@ def open_registry(engine: Engine, *, username: str = "", password: str = "") -> 
             process.wait()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
-def _start(registry: Registry, folder: Path) -> "subprocess.Popen[bytes]":
+def _start(program: str, registry: Registry, folder: Path) -> "subprocess.Popen[bytes]":
     configuration = _CONFIGURATION.format(folder=folder, address=registry.address)
     if registry.username:
         configuration += _PASSWORD_CONFIGURATION.format(folder=folder)
         hashed = bcrypt.hashpw(registry.password.encode(), bcrypt.gensalt(rounds=5)).decode()
         (folder / "htpasswd").write_text(f"{registry.username}:{hashed}\n")
     (folder / "config.yml").write_text(configuration)
-    program = debian.find_program("docker-registry") or "docker-registry"
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
             [program, "serve", f"{folder}/config.yml"],
