@@ -62,7 +62,7 @@ class SqliteWakeup:
 class PostgresWakeup:
     """PostgreSQL's LISTEN on a connection of its own, in a thread that begins at the first look.
 
-    Behind a pooler there is none: something may have changed with every second.
+    Behind a pooler it may hear nothing: something may have changed with every second.
 
     Args:
         alias: the database.
@@ -112,18 +112,16 @@ class PostgresWakeup:
 
     def _hear(self, connection: Any) -> None:
         connection.ensure_connection()
-        if not is_direct(connection):
-            # A pooler's connection hears what another one listens for, or nothing.
-            connection.close()
-            while not self._stopped.wait(_LISTEN_SECONDS):
-                self._heard()
-            return
+        # A pooler may give notifications to whoever has the listening process just then.
+        is_told = is_direct(connection)
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
         self._heard()  # what came before is not known
         with connection.wrap_database_errors:
             while not self._stopped.is_set():
                 for _ in connection.connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
+                    self._heard()
+                if not is_told:
                     self._heard()
 
 
