@@ -45,7 +45,7 @@ class SameTables:
         claim = (
             f"UPDATE raw_{self._jobs} SET worker = %s, epoch = epoch + 1 WHERE id IN (SELECT id FROM raw_{self._jobs}"
             " WHERE status = 'pending' AND worker IS NULL AND NOT attention AND due_at IS NULL"
-            " ORDER BY priority DESC, created_at, id LIMIT %s FOR UPDATE SKIP LOCKED)"
+            f" ORDER BY priority DESC, created_at, id LIMIT {batch} FOR UPDATE SKIP LOCKED)"
             " RETURNING id, name, priority, attempt, epoch, spec, facts, created_at"
         )
         finish = (
@@ -53,14 +53,15 @@ class SameTables:
             " host_name = %(host)s, executor_type = %(executor)s, routing_reason = %(reason)s,"
             " container_id = %(container)s, actual_cost = NULL, started_at = %(now)s, finished_at = %(now)s,"
             " facts = %(facts)s, latest_execution = %(execution)s, attention = false, worker = NULL"
-            " WHERE id = ANY(%(ids)s) AND worker = %(worker)s AND status = 'pending' RETURNING id)"
+            # By the ids alone: the indexes of workers and of statuses still hold all that was claimed a moment ago.
+            " WHERE id = ANY(%(ids)s) AND worker || '' = %(worker)s AND status || '' = 'pending' RETURNING id)"
             f" INSERT INTO raw_{self._executions} (job_id, attempt, executor_type, host_id, container_id, status,"
             " exit_code, failure_kind, failure_message, failure_hint, started_at, finished_at, launched, amount,"
             " record)"
             " SELECT id, 1, %(executor)s, %(host)s, %(container)s, 'completed', 0, '', '', '', %(now)s, %(now)s,"
             " %(launched)s, 0, %(execution)s FROM written"
         )
-        while taken := self._connection.execute(claim, (WORKER, batch)).fetchall():
+        while taken := self._connection.execute(claim, (WORKER,)).fetchall():
             now = datetime.now(UTC)
             self._connection.execute(
                 finish,
@@ -110,14 +111,14 @@ class LeanTable:
         done = 0
         claim = (
             "UPDATE lean SET status = 'running', worker = %s, started_at = now() WHERE id IN (SELECT id FROM lean"
-            " WHERE status = 'pending' ORDER BY priority DESC, created_at LIMIT %s FOR UPDATE SKIP LOCKED)"
+            f" WHERE status = 'pending' ORDER BY priority DESC, created_at LIMIT {batch} FOR UPDATE SKIP LOCKED)"
             " RETURNING id, spec"
         )
         finish = (
             "UPDATE lean SET status = 'completed', exit_code = 0, finished_at = now(), worker = NULL"
             " WHERE id = ANY(%s) AND worker = %s"
         )
-        while taken := self._connection.execute(claim, (WORKER, batch)).fetchall():
+        while taken := self._connection.execute(claim, (WORKER,)).fetchall():
             self._connection.execute(finish, ([row[0] for row in taken], WORKER))
             done += len(taken)
         return done
