@@ -1,6 +1,7 @@
 """States as a colour, a shape and a word: nobody has to tell colours apart."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,6 +23,7 @@ _SHAPES: Mapping[str, str] = {
 }
 
 
+@lru_cache(maxsize=64)
 def badge(state: str, words: str | None = None) -> SafeString:
     """A state with its shape; its own name as the word unless others are given."""
     shape = _SHAPES.get(state, _CIRCLE)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -10,9 +12,10 @@ from django.conf import settings
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from container_manager.admin import passes
@@ -41,6 +44,8 @@ SHOWN = (
 )
 """All that the list reads of a job: neither what is to run nor its output."""
 
+_NO_ID = str(UUID(int=0))
+
 
 def for_list(jobs: QuerySet[ContainerJob]) -> QuerySet[ContainerJob]:
     """Jobs with what the list shows of them and no more."""
@@ -59,6 +64,15 @@ class JobChangeList(ChangeList):
         super().get_results(request)
         if not self.filter_params and not self.query:
             self.full_result_count = self.result_count
+
+    def url_for_result(self, result: Any) -> str:
+        """A job's page: the addresses of a list differ in their ids alone."""
+        return self._page_of_none.replace(_NO_ID, str(result.pk))
+
+    @cached_property
+    def _page_of_none(self) -> str:
+        site = self.model_admin.admin_site.name
+        return reverse("admin:container_manager_containerjob_change", args=(_NO_ID,), current_app=site)
 
     @property
     def live_jobs(self) -> str:
@@ -105,7 +119,7 @@ def duration_cell(job: ContainerJob) -> SafeString:
     """How long it ran; of one that runs, the page itself counts on."""
     text = duration_text(job.runtime_duration)
     if job.started_at is None or job.is_terminal_status:
-        return format_html("{}", text)
+        return escape(text)
     return format_html('<span data-since="{}">{}</span>', round(job.started_at.timestamp()), text)
 
 
@@ -118,13 +132,8 @@ CELLS: Mapping[str, Callable[[ContainerJob], str]] = {
 
 def live_cell(job: ContainerJob, column: str, *, swapped: bool = False) -> SafeString:
     """A cell that the fragment can replace."""
-    return format_html(
-        '<span id="cm-{}-{}"{}>{}</span>',
-        column,
-        job.pk.hex,
-        mark_safe(' hx-swap-oob="true"' if swapped else ""),
-        CELLS[column](job),
-    )
+    swap = ' hx-swap-oob="true"' if swapped else ""
+    return mark_safe(f'<span id="cm-{column}-{job.pk.hex}"{swap}>{conditional_escape(CELLS[column](job))}</span>')
 
 
 def fragment(request: HttpRequest, admission: str) -> HttpResponse:
