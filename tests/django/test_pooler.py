@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connections
 from project.settings import database
 
+from container_manager.models import ContainerJob
 from container_manager.store.store import OrmStore
 from container_manager_core import ContainerSpec, Job, JobStatus, lifecycle
 from container_manager_core.clock import SystemClock, VirtualClock
@@ -130,13 +131,22 @@ def test_nothing_is_prepared_through_a_pooler(pooled: OrmStore) -> None:
         assert connection.connection.prepare_threshold is None
 
 
-@pytest.mark.parametrize("options", [{"prepare_threshold": None}, {"server_side_binding": False}])
-def test_what_the_project_says_about_it_holds(options: dict[str, Any]) -> None:
-    connections.settings["said"] = {**connections.settings[DIRECT], "OPTIONS": options}
+@pytest.mark.parametrize(("threshold", "prepared"), [(None, 0), (0, 1)])
+def test_what_the_project_says_about_it_holds(threshold: int | None, prepared: int) -> None:
+    connections.settings["said"] = {**connections.settings[DIRECT], "OPTIONS": {"prepare_threshold": threshold}}
     for store in opened("said"):
-        work_off(store, 12)
-        assert run(store, "SELECT name FROM pg_prepared_statements") == []
+        run(store, "SELECT 1")
+        assert len(run(store, "SELECT name FROM pg_prepared_statements WHERE statement = 'SELECT 1'")) == prepared
     del connections.settings["said"]
+
+
+def test_receivers_of_signals_work_with_the_orm_as_it_is_elsewhere(direct: OrmStore) -> None:
+    """It shares the connection, and its statements may need their values in them."""
+    with direct.database.connected() as connection:
+        for _ in range(12):
+            ContainerJob.objects.using(DIRECT).filter(name="any").first()
+        assert not connection.features.uses_server_side_binding
+    assert not [each for each in run(direct, "SELECT statement FROM pg_prepared_statements") if "any" in each]
 
 
 def test_a_migration_meanwhile_is_not_noticed(direct: OrmStore) -> None:

@@ -115,7 +115,7 @@ class Database:
 
     @staticmethod
     def _with_cursor(connection: BaseDatabaseWrapper, work: Callable[[Any], T]) -> T:
-        with connection.cursor() as cursor:
+        with postgresql.cursor_of(connection) as cursor:
             return work(cursor)
 
     def _patiently(self, attempt: Callable[[BaseDatabaseWrapper], T]) -> T:
@@ -142,7 +142,7 @@ class Database:
         except IndexError:
             connection = connections.create_connection(self.alias)
             connection.inc_thread_sharing()
-            postgresql.prepare(connection)
+            postgresql.let_prepare(connection)
         connection.close_if_health_check_failed()
         return connection
 

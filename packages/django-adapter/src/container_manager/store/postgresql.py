@@ -1,18 +1,17 @@
-"""PostgreSQL on connections of the store's own: statements are planned once, unless a pooler is in between.
+"""PostgreSQL on connections of the store's own: its statements are planned once, unless a pooler is in between.
 
-Planning a statement takes PostgreSQL longer than running it where one job is claimed or recorded.
+Planning takes PostgreSQL longer than doing, where one job is claimed or recorded.
 """
 
 from typing import Any
 from weakref import WeakSet
 
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 _USES_BEFORE = 5
 _MOST_PREPARED = 30
 
-_own: WeakSet[BaseDatabaseWrapper] = WeakSet()
+_own: WeakSet[Any] = WeakSet()
 
 
 def watch_connections() -> None:
@@ -20,25 +19,27 @@ def watch_connections() -> None:
     connection_created.connect(_set_up, dispatch_uid="container_manager.postgresql")
 
 
-def prepare(connection: Any) -> None:
-    """Let a connection of the store's own, not opened yet, prepare its statements where it can.
+def let_prepare(connection: Any) -> None:
+    """Let the store prepare its statements on a connection of its own, where it can.
 
     What the project's OPTIONS say about it stays as it is; connections of Django's pool are not ours alone.
     """
-    if connection.vendor != "postgresql" or connection.Database.__name__ != "psycopg":
-        return
-    options = connection.settings_dict["OPTIONS"]
-    if options.get("server_side_binding", True) is not True or {"prepare_threshold", "pool"} & set(options):
-        return
-    # What is prepared has no values in it.
-    connection.settings_dict = {**connection.settings_dict, "OPTIONS": {**options, "server_side_binding": True}}
-    _own.add(connection)
+    if connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg":
+        options = connection.settings_dict["OPTIONS"]
+        if not {"prepare_threshold", "pool"} & set(options):
+            _own.add(connection)
 
 
-def _set_up(sender: Any, connection: Any, **_: Any) -> None:
-    if connection in _own and is_direct(connection):
-        connection.connection.prepare_threshold = _USES_BEFORE
-        connection.connection.prepared_max = _MOST_PREPARED
+def cursor_of(connection: Any) -> Any:
+    """A cursor for the store's statements; the ORM, and what receivers of signals do with it, has its own ones."""
+    connection.ensure_connection()
+    if getattr(connection.connection, "prepare_threshold", None) is None:
+        return connection.cursor()
+    from psycopg import Cursor
+
+    # Django's writes the values into the statement, which is another one for each job then.
+    wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    return wrap(Cursor(connection.connection))
 
 
 def is_direct(connection: Any) -> bool:
@@ -51,3 +52,9 @@ def is_direct(connection: Any) -> bool:
         cursor.execute("SELECT pg_backend_pid()")
         (process,) = cursor.fetchone()
     return bool(process == connection.connection.info.backend_pid)
+
+
+def _set_up(sender: Any, connection: Any, **_: Any) -> None:
+    if connection in _own and is_direct(connection):
+        connection.connection.prepare_threshold = _USES_BEFORE
+        connection.connection.prepared_max = _MOST_PREPARED
