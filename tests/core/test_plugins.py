@@ -53,6 +53,7 @@ def test_a_plugin_that_fails_keeps_news_from_no_other_and_is_named(caplog: pytes
     Plugins(plugins).tell("container_manager_job_changed", job=job, previous=None)
     assert (first.heard, last.heard) == (["pending"], ["pending"])
     assert "a plugin's own mistake" in caplog.text
+    assert "plugin='failing'" in caplog.text
     assert str(job.id) in caplog.text
 
 

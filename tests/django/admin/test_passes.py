@@ -70,6 +70,17 @@ def test_a_change_renews_no_pass(viewer: Any, jobs: list[Any]) -> None:
     assert viewer.get(after).status_code == 204
 
 
+def test_a_pass_that_ends_while_it_is_used_is_not_renewed_unseen(
+    viewer: Any, jobs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = polled(viewer.get(JOBS).content.decode())
+    run_to(jobs[0], "running")
+    looks = iter([True])
+    monkeypatch.setattr(passes, "holds", lambda request: next(looks, False))
+    after = polled(viewer.get(before).content.decode())
+    assert pass_of(after) == pass_of(before)
+
+
 def test_a_pass_that_is_over_is_renewed_for_who_may_still_see_jobs(viewer: Any, jobs: list[Any]) -> None:
     address = polled(viewer.get(JOBS).content.decode())
     young, old = (issued_before(viewer, seconds) for seconds in (passes.SECONDS - 10, passes.SECONDS + 2))

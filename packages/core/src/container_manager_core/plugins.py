@@ -36,6 +36,7 @@ class Plugins:
         self.problems: list[PluginError] = list(problems)
         self.executor_types: dict[str, ExecutorType] = {}
         self._listeners: dict[str, Sequence[tuple[str, Listener]]] = {}
+        self._distributions: dict[str, str] = {}
         for distribution, plugin in plugins:
             self._add(distribution, plugin)
 
@@ -106,23 +107,23 @@ class Plugins:
         return resolvers
 
     def _listening(self, hook: str) -> Sequence[tuple[str, Listener]]:
-        """Each plugin that takes a piece of news, and what hands the news to it alone.
+        """Whose plugins take a piece of news, and what hands the news to each alone.
 
         A plain function is called as it is: the hook's own call costs as much as storing a job in bulk.
         """
         plugins = self._manager.get_plugins()
         listeners: list[tuple[str, Listener]] = []
         for found in reversed(getattr(self.hook, hook).get_hookimpls()):
+            take: Listener = partial(_call, found.function, found.argnames)
             if found.wrapper or found.hookwrapper:
                 alone = self._manager.subset_hook_caller(hook, plugins - {found.plugin})
-                listeners.append((found.plugin_name, partial(_call_by_name, alone)))
-            else:
-                listeners.append((found.plugin_name, partial(_call, found.function, found.argnames)))
+                take = partial(_call_by_name, alone)
+            listeners.append((self._distributions[found.plugin_name], take))
         return listeners
 
     def _add(self, distribution: str, plugin: Any) -> None:
         try:
-            self._manager.register(plugin)
+            self._distributions[self._manager.register(plugin) or ""] = distribution
             types = self._manager.subset_hook_caller(
                 "container_manager_executors",
                 [other for other in self._manager.get_plugins() if other is not plugin],
