@@ -9,10 +9,14 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import override_settings
 
-from container_manager.manager import get_manager, reset
+from container_manager import manager
+from container_manager.management.commands import process_container_jobs
+from container_manager.manager import DjangoManager, get_manager, reset
 from container_manager.models import ContainerJob, ContainerTemplate, ExecutorHost
+from container_manager_core.errors import StoreUnavailable
 from support.django_jobs import run_to
 from support.endings import containers, left_over
 from support.engine import Engine
@@ -131,6 +135,29 @@ def test_run_ends_with_a_code_of_its_own_where_the_command_has_none(
         ran = Ran("run", "--image", "any")
     assert ran.code == code
     assert told in ran.err
+
+
+@pytest.mark.parametrize("failures", [1, 4, 5])
+def test_a_worker_begins_although_its_database_goes_away_meanwhile(
+    failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ContainerJob.objects.create(name="first", image="any", docker_host_id="good")
+    troubles: list[Exception] = [StoreUnavailable("django:default", "gone", "wait"), OperationalError("gone")] * 3
+    left = troubles[:failures]
+
+    def become_worker() -> DjangoManager:
+        if left:
+            raise left.pop()
+        return manager.become_worker()
+
+    monkeypatch.setattr(process_container_jobs, "become_worker", become_worker)
+    monkeypatch.setattr(process_container_jobs, "PAUSE_SECONDS", 0.0)
+    if failures == 5:
+        with pytest.raises(CommandError, match="gone"):
+            call_command("process_container_jobs", "--once")
+    else:
+        call_command("process_container_jobs", "--once")
+    assert ContainerJob.objects.get().status == ("pending" if failures == 5 else "completed")
 
 
 def test_list_shows_the_newest_first_and_can_be_narrowed_down() -> None:

@@ -2,27 +2,31 @@
 
 import logging
 import sys
+import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import connections
+from django.db import OperationalError, connections
 
 from container_manager import conf
 from container_manager.management.mistakes import as_command_errors
-from container_manager.management.readiness import wait_until_ready
+from container_manager.management.readiness import PAUSE_SECONDS, wait_until_ready
 from container_manager.management.worker_hosts import restriction
 from container_manager.manager import DjangoManager, become_worker
 from container_manager_core.cli import exits
 from container_manager_core.cli.journal import configure
 from container_manager_core.cli.stopping import stop_on_signals
-from container_manager_core.errors import InvalidInput
+from container_manager_core.errors import InvalidInput, StoreUnavailable
 from container_manager_core.log import NAME
 from container_manager_core.reconciler import FindingKind
+from container_manager_core.worker import Worker
 
 _OPTIONS = {"max_concurrent_jobs": "--max-jobs", "poll_interval_seconds": "--poll-interval"}
 _LEVELS = ("error", "info", "debug", "debug")
 _HOUR = 3600.0
+_BEGINNINGS = 5
 
 
 class Command(BaseCommand):
@@ -56,15 +60,26 @@ class Command(BaseCommand):
         with as_command_errors():
             database = conf.manager_settings().database
             try:
-                wait_until_ready(database, lambda line: self.stderr.write(line))
+                worker = self._begun(database, options)
             except KeyboardInterrupt:
                 sys.exit(exits.INTERRUPTED)
             try:
-                self._work(become_worker(), options)
+                with stop_on_signals(worker, "process_container_jobs"):
+                    worker.run(once=options["once"], drain=options["drain"])
             finally:
                 connections.close_all()
 
-    def _work(self, manager: DjangoManager, options: dict[str, Any]) -> None:
+    def _begun(self, database: str, options: dict[str, Any]) -> Worker:
+        """The worker, as soon as there is a database for it, which may go away again while it is made."""
+        for _ in range(_BEGINNINGS - 1):
+            wait_until_ready(database, lambda line: self.stderr.write(line))
+            with suppress(StoreUnavailable, OperationalError):
+                return self._worker(become_worker(), options)
+            connections.close_all()
+            time.sleep(PAUSE_SECONDS)
+        return self._worker(become_worker(), options)
+
+    def _worker(self, manager: DjangoManager, options: dict[str, Any]) -> Worker:
         hours = options["cleanup_hours"]
         if hours < 0:
             raise InvalidInput("--cleanup-hours", f"{hours:g} is out of range", "use 0 or more")
@@ -81,5 +96,4 @@ class Command(BaseCommand):
                 remove=[FindingKind.LEFTOVER],
                 leftover_age_seconds=hours * _HOUR,
             )
-        with stop_on_signals(worker, "process_container_jobs"):
-            worker.run(once=options["once"], drain=options["drain"])
+        return worker
