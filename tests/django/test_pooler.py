@@ -1,4 +1,4 @@
-"""PostgreSQL's statements: prepared on connections of the store's own, and on none that a pooler passes on."""
+"""PostgreSQL's statements: prepared on connections of the store's own, on none that a pooler passes on, and planned well."""
 
 import time
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from django.db import connections
 from project.settings import database
 
 from container_manager.models import ContainerJob
+from container_manager.store import rows
 from container_manager.store.store import OrmStore
 from container_manager_core import ContainerSpec, Job, JobStatus, lifecycle
 from container_manager_core.clock import SystemClock, VirtualClock
@@ -115,6 +116,30 @@ def test_what_comes_with_every_job_is_planned_once(direct: OrmStore) -> None:
     prepared = run(direct, "SELECT statement FROM pg_prepared_statements WHERE generic_plans > 0")
     for words in ("SKIP LOCKED", "json_to_recordset"):
         assert any(words in statement for statement in prepared), words
+
+
+def test_a_record_finds_its_job_by_the_id_however_small_the_table(direct: OrmStore) -> None:
+    """Reading all of some thousand jobs seems less to PostgreSQL than looking for a hundred, which it expects."""
+    now = SystemClock().now()
+    spec = ContainerSpec(image="any")
+    direct.add_many([Job(id=uuid4(), spec=spec, created_at=now, queued_at=now) for _ in range(2000)])
+    lines: list[str] = []
+
+    def explain(execute: Any, statement: str, params: Any, many: bool, context: Any) -> Any:
+        if statement.startswith("WITH given"):
+            with connections[DIRECT].cursor() as cursor:
+                cursor.execute(f"EXPLAIN {statement}", params)
+                lines.extend(row[0] for row in cursor.fetchall())
+        return execute(statement, params, many, context)
+
+    run(direct, f"ANALYZE {rows.JOBS}")
+    direct.heartbeat("w", 600)
+    (job,) = direct.claim(Claim(worker="w", limit=1))
+    with direct.database.connected() as connection, connection.execute_wrapper(explain):
+        assert direct.record_many([Record(job=lifecycle.finished(job, JobStatus.CANCELLED, now))]) == ["stored"]
+    plan = "\n".join(lines)
+    assert f"{rows.JOBS}_pkey" in plan
+    assert f"Seq Scan on {rows.JOBS}" not in plan
 
 
 def test_a_connection_keeps_only_so_many_plans(direct: OrmStore) -> None:

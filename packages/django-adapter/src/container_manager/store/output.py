@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from container_manager.store.postgresql import binding_cursor
 from container_manager.store.rows import CHUNKS
 from container_manager.store.sql import insert, value
 from container_manager_core.executor import Stream
@@ -67,10 +68,7 @@ class Output:
         if self._connection.vendor != "postgresql" or not hasattr(self._cursor, "copy"):
             self._cursor.executemany(statement, rows)
             return
-        from psycopg import Cursor
-
-        # Django's own cursor writes values into the statement: bytes twice as long there, and to be read again.
-        with self._connection.wrap_database_errors, Cursor(self._connection.connection) as cursor:
+        with binding_cursor(self._connection) as cursor:
             cursor.executemany(statement, rows)
 
     def _chunks(self, key: tuple[Any, int, str], offset: int) -> Iterator[Chunk]:

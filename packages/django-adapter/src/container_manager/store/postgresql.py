@@ -35,9 +35,17 @@ def cursor_of(connection: Any) -> Any:
     connection.ensure_connection()
     if getattr(connection.connection, "prepare_threshold", None) is None:
         return connection.cursor()
+    return binding_cursor(connection)
+
+
+def binding_cursor(connection: Any) -> Any:
+    """A cursor that sends values apart from the statement.
+
+    Django's own, but for an option of the database, writes them into it: that is another statement for each job then,
+    and bytes are twice as long.
+    """
     from psycopg import Cursor
 
-    # Django's writes the values into the statement, which is another one for each job then.
     wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     return wrap(Cursor(connection.connection))
 
