@@ -1,4 +1,4 @@
-"""PostgreSQL's statements: prepared on connections of the store's own, on none that a pooler passes on, and planned well."""
+"""PostgreSQL's statements: prepared on connections of the store's own but not through a pooler, and planned well."""
 
 import time
 from collections.abc import Iterator
