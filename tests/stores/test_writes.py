@@ -98,7 +98,7 @@ def test_it_can_begin_again(writes: Writes, file: Path, heard: Heard) -> None:
     assert heard.wait_for(1)
 
 
-def test_a_store_is_looked_at_seldom_while_it_hears(tmp_path: Path, heard: Heard) -> None:
+def test_a_store_is_looked_at_seldom_while_it_hears_nothing(tmp_path: Path, heard: Heard) -> None:
     store = SqliteStore(tmp_path / "jobs.sqlite3", SystemClock())
     elsewhere = SqliteStore(tmp_path / "jobs.sqlite3", SystemClock())
     often = store.glance_seconds
@@ -106,6 +106,11 @@ def test_a_store_is_looked_at_seldom_while_it_hears(tmp_path: Path, heard: Heard
     assert store.glance_seconds > often
     elsewhere.heartbeat("other", 60)
     assert heard.wait_for(1)
+    assert store.glance_seconds == often
+    deadline = time.monotonic() + 30
+    while store.glance_seconds == often:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     end()
     assert store.glance_seconds == often
     for each in (store, elsewhere):

@@ -8,20 +8,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_GATHERING_SECONDS = 0.02
+_PAUSES_SECONDS = (0.004, 0.016)
+"""What is heard is the writing; what was written holds, and can be read, only once it is on disk."""
+
+_UNREST_SECONDS = 0.3
 
 
 class Writes:
-    """Calls after writes to a file, in a thread of its own: at once, and at most fifty times a second.
+    """Calls after writes to a file, in a thread of its own: some milliseconds later, and once more.
 
     Args:
         path: the file.
-        call: is called after a write, or after several.
+        call: is called after a write, or after several, at most a hundred times a second.
     """
 
     def __init__(self, path: Path, call: Callable[[], None]) -> None:
         self._path = path
         self._call = call
+        self._heard_at = 0.0
         self._watch: tuple[Any, int] | None = None
         self._thread: threading.Thread | None = None
         self._changing = threading.Lock()
@@ -30,6 +34,11 @@ class Writes:
     def are_heard(self) -> bool:
         """Whether a call follows every write now. Where the file was replaced by another, none does."""
         return self._watch is not None and self._thread is not None and self._thread.is_alive()
+
+    @property
+    def have_ceased(self) -> bool:
+        """Whether they are heard, and there was none for a while, so that whatever was written can be read."""
+        return self.are_heard and time.monotonic() - self._heard_at > _UNREST_SECONDS
 
     def listen(self) -> None:
         """Begin, unless it has begun; nothing where it cannot be done."""
@@ -63,8 +72,10 @@ class Writes:
                 self._watch = inotify, inotify.add_watch(self._path, flags.MODIFY)
                 begun.set()
                 while not any(event.mask & flags.IGNORED for event in inotify.read()):
-                    self._call()
-                    time.sleep(_GATHERING_SECONDS)
+                    self._heard_at = time.monotonic()
+                    for pause in _PAUSES_SECONDS:
+                        time.sleep(pause)
+                        self._call()
         except OSError:
             pass  # no such file, or too many are watched on this machine: whoever waits looks by itself
         finally:

@@ -58,7 +58,7 @@ class SqliteWakeup:
 
     @property
     def glance_seconds(self) -> float:
-        return TOLD_GLANCE_SECONDS if self._writes.are_heard else GLANCE_SECONDS
+        return TOLD_GLANCE_SECONDS if self._writes.have_ceased else GLANCE_SECONDS
 
     def tell(self, call: Callable[[], None]) -> Callable[[], None]:
         self._told.append(call)

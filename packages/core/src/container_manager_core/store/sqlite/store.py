@@ -262,7 +262,7 @@ class SqliteStore:
 
     @property
     def glance_seconds(self) -> float:
-        return TOLD_GLANCE_SECONDS if self._writes.are_heard else GLANCE_SECONDS
+        return TOLD_GLANCE_SECONDS if self._writes.have_ceased else GLANCE_SECONDS
 
     def _tell(self) -> None:
         for call in tuple(self._told):
