@@ -7,9 +7,8 @@ from uuid import UUID
 
 from container_manager_core.clock import Clock
 from container_manager_core.executor import LogChunk, Stream
-from container_manager_core.store.protocol import JobStore
+from container_manager_core.store.protocol import GLANCE_SECONDS, JobStore
 
-GLANCE_SECONDS = 0.02
 WATCH_SECONDS = 10.0
 
 

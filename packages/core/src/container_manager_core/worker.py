@@ -19,12 +19,11 @@ from container_manager_core.log import get_logger
 from container_manager_core.operations import Operations
 from container_manager_core.placement import Placement, TakenOn
 from container_manager_core.reconciler import Reconciler
-from container_manager_core.store.protocol import JobQuery
+from container_manager_core.store.protocol import GLANCE_SECONDS, JobQuery
 from container_manager_core.watch import Watch
 
 _log = get_logger()
 
-STORE_GLANCE_SECONDS = 0.02
 STORE_PAUSE_SECONDS = 1.0
 REFRESH_SECONDS = 0.2
 SCAN_SECONDS = 1.0
@@ -297,7 +296,9 @@ class Worker:
         """How long to sleep unless something wakes us."""
         if self._inbox:
             return 0.0
-        return min(STORE_GLANCE_SECONDS, max(0.001, self._hand.seconds_to_deadline()))
+        glance = GLANCE_SECONDS if self._restless else self._store.glance_seconds
+        to_consult = max(self._consult_at, self._store_back_at) - self._clock.monotonic()
+        return min(glance, max(0.001, min(self._hand.seconds_to_deadline(), to_consult)))
 
     def _detach(self) -> None:
         """Let what is under way come to an end for a moment, then give back every lease."""

@@ -19,7 +19,16 @@ from container_manager_core.job import Execution, Job, JobStatus
 from container_manager_core.secrets import Secret
 from container_manager_core.serialising import refuse_clear_secrets
 from container_manager_core.store.logs import Chunk, Retention
-from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, RecordOutcome, Signals, StoredLog
+from container_manager_core.store.protocol import (
+    GLANCE_SECONDS,
+    Claim,
+    JobQuery,
+    LogSlice,
+    Record,
+    RecordOutcome,
+    Signals,
+    StoredLog,
+)
 
 
 class _Output:
@@ -231,6 +240,10 @@ class MemoryStore:
     def changed(self, since: object | None) -> tuple[object, bool]:
         token = self._changes
         return token, token != since
+
+    @property
+    def glance_seconds(self) -> float:
+        return GLANCE_SECONDS
 
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
         """See the protocol. Nothing is told: a look is cheap."""

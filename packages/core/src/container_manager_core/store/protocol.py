@@ -163,6 +163,13 @@ class Signals:
     watched: frozenset[UUID] = frozenset()
 
 
+GLANCE_SECONDS = 0.02
+"""Between two looks at a store that is not told of changes."""
+
+TOLD_GLANCE_SECONDS = 0.2
+"""Between two looks at one that is: for what it was not told of after all."""
+
+
 class JobStore(Protocol):
     """Where jobs live. Safe for several threads and, unless it says otherwise, several processes.
 
@@ -172,6 +179,11 @@ class JobStore(Protocol):
     """
 
     url: str
+
+    @property
+    def glance_seconds(self) -> float:
+        """How long may pass from one look at `changed` to the next: not long where nothing tells of what changes."""
+        ...
 
     def installation_id(self) -> str:
         """The id that marks everything started for this store; made on first use, then constant."""
@@ -296,7 +308,7 @@ class JobStore(Protocol):
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
         """Have it called, from any thread and soon after something may have changed, where the store is told of that.
 
-        Not every store is: who waits looks at `changed` all the same.
+        Not every store is told of everything: who waits looks at `changed` all the same, every `glance_seconds`.
 
         Returns:
             What ends it.

@@ -287,6 +287,10 @@ class OrmStore:
         token = self._wakeup.token()
         return token, since is None or token != since
 
+    @property
+    def glance_seconds(self) -> float:
+        return self._wakeup.glance_seconds
+
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
         """See the protocol. PostgreSQL tells at once."""
         return self._wakeup.tell(call)

@@ -4,11 +4,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, connections
 
 from container_manager.store.postgresql import is_direct
+from container_manager_core.store.protocol import GLANCE_SECONDS, TOLD_GLANCE_SECONDS
+from container_manager_core.store.writes import Writes
 
 CHANNEL = "container_manager"
 _RECONNECT_SECONDS = 5.0
@@ -17,6 +20,8 @@ _LISTEN_SECONDS = 1.0
 
 class NoWakeup:
     """Nothing tells of changes: something may have changed with every second that passes."""
+
+    glance_seconds = TOLD_GLANCE_SECONDS
 
     def token(self) -> object:
         return int(time.monotonic())
@@ -29,7 +34,7 @@ class NoWakeup:
 
 
 class SqliteWakeup:
-    """SQLite's ``data_version``, which another connection's commit changes.
+    """SQLite's ``data_version``, which another connection's commit changes; and where it can be, hearing of each write.
 
     Args:
         path: the database file.
@@ -37,6 +42,8 @@ class SqliteWakeup:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._told: list[Callable[[], None]] = []
+        self._writes = Writes(Path(f"{path}-wal"), self._tell)
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 
@@ -49,14 +56,26 @@ class SqliteWakeup:
             except sqlite3.OperationalError:
                 return time.monotonic()
 
+    @property
+    def glance_seconds(self) -> float:
+        return TOLD_GLANCE_SECONDS if self._writes.have_ceased else GLANCE_SECONDS
+
     def tell(self, call: Callable[[], None]) -> Callable[[], None]:
-        return lambda: None
+        self._told.append(call)
+        self.token()  # which makes the file that is written
+        self._writes.listen()
+        return lambda: self._told.remove(call)
 
     def close(self) -> None:
+        self._writes.stop()
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def _tell(self) -> None:
+        for call in tuple(self._told):
+            call()
 
 
 class PostgresWakeup:
@@ -67,6 +86,8 @@ class PostgresWakeup:
     Args:
         alias: the database.
     """
+
+    glance_seconds = TOLD_GLANCE_SECONDS
 
     def __init__(self, alias: str) -> None:
         self._alias = alias

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -13,18 +14,27 @@ import attrs
 
 from container_manager_core.clock import Clock
 from container_manager_core.costs.sums import CostQuery, CostSum
-from container_manager_core.errors import InvalidInput, NotFound
+from container_manager_core.errors import InvalidInput, NotFound, StoreUnavailable
 from container_manager_core.executor import Stream
 from container_manager_core.job import Execution, Job, JobStatus
 from container_manager_core.secrets import Secret
 from container_manager_core.serialising import from_json, spec_from_json, to_json
 from container_manager_core.spec import ContainerSpec
 from container_manager_core.store.logs import Chunk, Retention
-from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, Signals
+from container_manager_core.store.protocol import (
+    GLANCE_SECONDS,
+    TOLD_GLANCE_SECONDS,
+    Claim,
+    JobQuery,
+    LogSlice,
+    Record,
+    Signals,
+)
 from container_manager_core.store.sqlite import money, rows
 from container_manager_core.store.sqlite.batch import Batch, length
 from container_manager_core.store.sqlite.claims import give_back, is_something_to_take, take
 from container_manager_core.store.sqlite.database import WAIT_SECONDS, Database
+from container_manager_core.store.writes import Writes
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
 _MARKED = "worker IS NOT NULL AND (cancel_requested_at IS NOT NULL OR watched_until IS NOT NULL)"
@@ -50,6 +60,7 @@ class SqliteStore:
         self._database = Database(Path(path), self.url, wait_seconds)
         self._installation_id: str | None = None
         self._told: list[Callable[[], None]] = []
+        self._writes = Writes(Path(f"{path}-wal"), self._tell)
 
     def installation_id(self) -> str:
         if self._installation_id is None:
@@ -236,9 +247,22 @@ class SqliteStore:
         return token, token != since
 
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
-        """See the protocol. It tells of added jobs, and of what is asked for jobs, within this process."""
+        """See the protocol. On Linux it tells of every write, elsewhere of jobs that this process adds and stops."""
         self._told.append(call)
-        return lambda: self._told.remove(call)
+        with suppress(StoreUnavailable):
+            self._database.version()  # which makes the file that is written
+            self._writes.listen()
+
+        def end() -> None:
+            self._told.remove(call)
+            if not self._told:
+                self._writes.stop()
+
+        return end
+
+    @property
+    def glance_seconds(self) -> float:
+        return TOLD_GLANCE_SECONDS if self._writes.have_ceased else GLANCE_SECONDS
 
     def _tell(self) -> None:
         for call in tuple(self._told):
@@ -251,6 +275,7 @@ class SqliteStore:
         return deleted
 
     def close(self) -> None:
+        self._writes.stop()
         self._database.close()
 
 
