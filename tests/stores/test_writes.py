@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,14 @@ class Heard:
         """Whether so many come, sooner or later."""
         with self._more:
             return self._more.wait_for(lambda: self.calls >= calls, 30)
+
+
+def wait_until(happens: Callable[[], bool]) -> None:
+    """Fails where it does not, however long one waits."""
+    deadline = time.monotonic() + 30
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -85,10 +93,7 @@ def test_what_is_not_there_is_not_heard(tmp_path: Path, heard: Heard) -> None:
 
 def test_a_file_that_is_removed_is_heard_no_more(writes: Writes, file: Path) -> None:
     file.unlink()
-    deadline = time.monotonic() + 30
-    while writes.are_heard:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not writes.are_heard)
 
 
 def test_it_can_begin_again(writes: Writes, file: Path, heard: Heard) -> None:
@@ -103,14 +108,10 @@ def test_a_store_is_looked_at_seldom_while_it_hears_nothing(tmp_path: Path, hear
     elsewhere = SqliteStore(tmp_path / "jobs.sqlite3", SystemClock())
     often = store.glance_seconds
     end = store.on_change(heard)
-    assert store.glance_seconds > often
-    elsewhere.heartbeat("other", 60)
+    wait_until(lambda: store.glance_seconds > often)
+    wait_until(lambda: elsewhere.heartbeat("other", 60) is None and store.glance_seconds == often)
     assert heard.wait_for(1)
-    assert store.glance_seconds == often
-    deadline = time.monotonic() + 30
-    while store.glance_seconds == often:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: store.glance_seconds > often)
     end()
     assert store.glance_seconds == often
     for each in (store, elsewhere):

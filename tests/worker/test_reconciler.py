@@ -1,8 +1,9 @@
 """What platforms still have, against what the store knows."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import attrs
+import pytest
 from worker.simulation import SETTINGS, Simulation
 
 from container_manager_core import ContainerSpec, Host, JobStatus
@@ -138,6 +139,18 @@ def test_what_the_platform_lost_is_told_and_left_to_its_worker() -> None:
     (finding,) = world.manager.reap()
     assert (finding.kind, finding.removed) == (FindingKind.LOST, False)
     assert world.job(job_id).status is JobStatus.RUNNING
+
+
+def test_what_runs_is_read_at_once_and_not_job_by_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Simulation(outcome=FOREVER)
+    for _ in range(5):
+        world.submit()
+    world.run(world.worker(), seconds=5)
+    read: list[UUID] = []
+    monkeypatch.setattr(world.store, "get", read.append)
+    assert world.manager.reap() == []
+    assert len(world.platform.executions) == 5
+    assert read == []
 
 
 def test_a_host_that_cannot_be_asked_is_told_and_the_others_are_done() -> None:

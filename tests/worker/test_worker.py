@@ -3,8 +3,9 @@
 import itertools
 from datetime import timedelta
 
+import attrs
 import pytest
-from worker.simulation import Simulation
+from worker.simulation import SETTINGS, Simulation
 
 from container_manager_core import (
     CapacityError,
@@ -141,6 +142,21 @@ def test_watched_output_is_taken_over_while_the_job_runs_and_not_again_at_its_en
     assert world.manager.logs(job_id).stdout == b"".join(piece.data for piece in output)
 
 
+def test_output_is_read_no_more_once_nobody_watches() -> None:
+    world = Simulation(outcome=Outcome(duration_seconds=300))
+    job_id = world.submit()
+    worker = world.worker()
+    world.store.watch(job_id, world.clock.now() + timedelta(seconds=10))
+    world.run(worker, seconds=15)
+    read = world.platform.calls["read_logs"]
+    assert read > 10
+    world.run(worker, seconds=15)
+    assert world.platform.calls["read_logs"] == read
+    world.store.watch(job_id, world.clock.now() + timedelta(seconds=10))
+    world.run(worker, seconds=5)
+    assert world.platform.calls["read_logs"] > read
+
+
 def test_a_lost_question_to_a_platform_without_idempotence_is_asked_again_only_after_the_grace() -> None:
     """Cloud Run and Scaleway would start it twice: it must first be certain that nothing was started."""
     world = Simulation(idempotent_launch=False, visible_after_seconds=5, outcome=Outcome(duration_seconds=60))
@@ -150,6 +166,18 @@ def test_a_lost_question_to_a_platform_without_idempotence_is_asked_again_only_a
     world.run(world.worker())
     assert world.job(job_id).status is JobStatus.COMPLETED
     assert world.platform.started_twice == []
+
+
+def test_a_step_that_failed_is_tried_again_before_the_next_look_at_the_store() -> None:
+    seldom = attrs.evolve(SETTINGS, poll_interval_seconds=300)
+    world = Simulation(settings=seldom, outcome=Outcome(duration_seconds=600))
+    job_id = world.submit()
+    worker = world.worker()
+    world.run(worker, seconds=5)
+    world.platform.scripted_faults.add("cancel", RuntimeError("a mistake of a plugin: no fault of the host's"))
+    world.manager.cancel(job_id)
+    world.run(worker, seconds=5)
+    assert world.platform.calls["cancel"] == 2
 
 
 @pytest.mark.parametrize("after_seconds", [0, 0.5, 7])

@@ -1,7 +1,7 @@
 """All the jobs in a worker's hands: by id, by execution, and by their next deadline."""
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID
 
@@ -83,7 +83,8 @@ class Hand:
 
         A job on a host that does not answer takes up none: it would keep jobs from the other hosts.
         """
-        return sum(held.works and is_usable(held.host) for held in self._held.values())
+        working = Counter(held.host for held in self._held.values() if held.works)
+        return sum(count for host, count in working.items() if is_usable(host))
 
     def running_on(self, host: str) -> list[str]:
         """The ids of the executions that run on a host."""

@@ -1,8 +1,9 @@
 """The two-way diff: what platforms still have of ours, against what the store knows."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 import attrs
 
@@ -109,19 +110,21 @@ class Reconciler:
         # The platform first: an intent is stored before its platform is called, so whatever is listed here
         # and was not forgotten is in the store by the time it is asked.
         owned = self.fleet.executor(host).list_owned()
-        findings = [finding for execution in owned if (finding := self._judge(host, execution))]
+        listed = self.store.list(JobQuery(statuses=(JobStatus.RUNNING,), host=host, limit=10_000))
+        running = {job.id: job for job in listed}
+        findings = [finding for execution in owned if (finding := self._judge(host, execution, running))]
         findings = [self._remove(finding) if finding.kind in remove else finding for finding in findings]
-        return findings + self._lost(host, owned)
+        return findings + self._lost(host, owned, listed)
 
-    def _judge(self, host: str, execution: OwnedExecution) -> Finding | None:
-        kind, message = self._compare(host, execution)
+    def _judge(self, host: str, execution: OwnedExecution, running: Mapping[UUID, Job]) -> Finding | None:
+        job = self._job(execution, running)
+        kind, message = self._compare(host, execution, job)
         if kind is None:
             return None
         return Finding(kind=kind, host=host, message=message, name=execution.name, execution_id=execution.execution_id)
 
-    def _compare(self, host: str, execution: OwnedExecution) -> tuple[FindingKind | None, str]:
+    def _compare(self, host: str, execution: OwnedExecution, job: Job | None) -> tuple[FindingKind | None, str]:
         runs = execution.status is ExecutionStatus.RUNNING
-        job = self._job(execution)
         if job is None:
             young = self._age_seconds(execution.created_at) < ORPHAN_GRACE_SECONDS
             return (None, "") if young else (FindingKind.ORPHANED, "no stored job belongs to it")
@@ -162,9 +165,8 @@ class Reconciler:
         _log.warning("execution.reaped", host=finding.host, name=finding.name, kind=finding.kind.value)
         return attrs.evolve(finding, removed=True)
 
-    def _lost(self, host: str, owned: Sequence[OwnedExecution]) -> list[Finding]:
+    def _lost(self, host: str, owned: Sequence[OwnedExecution], running: Sequence[Job]) -> list[Finding]:
         known = {execution.execution_id for execution in owned}
-        running = self.store.list(JobQuery(statuses=(JobStatus.RUNNING,), host=host, limit=10_000))
         return [
             Finding(
                 kind=FindingKind.LOST,
@@ -183,11 +185,11 @@ class Reconciler:
         now = self.store.get(job.id)
         return now.status is JobStatus.RUNNING and self._age_seconds(job.started_at) > self.settings.lost_grace_seconds
 
-    def _job(self, execution: OwnedExecution) -> Job | None:
+    def _job(self, execution: OwnedExecution, running: Mapping[UUID, Job]) -> Job | None:
         if execution.job_id is None:
             return None
         try:
-            return self.store.get(execution.job_id)
+            return running.get(execution.job_id) or self.store.get(execution.job_id)
         except NotFound:
             return None
 

@@ -19,14 +19,13 @@ from container_manager_core.log import get_logger
 from container_manager_core.operations import Operations
 from container_manager_core.placement import Placement, TakenOn
 from container_manager_core.reconciler import Reconciler
-from container_manager_core.store.protocol import GLANCE_SECONDS, JobQuery
+from container_manager_core.store.protocol import GLANCE_SECONDS, JobQuery, Signals
 from container_manager_core.watch import Watch
 
 _log = get_logger()
 
 STORE_PAUSE_SECONDS = 1.0
 REFRESH_SECONDS = 0.2
-SCAN_SECONDS = 1.0
 DETACH_SECONDS = 3.0
 
 
@@ -80,7 +79,7 @@ class Worker:
         self._refresh_at = 0.0
         self._stirred = True
         self._restless = False
-        self._scan_at = 0.0
+        self._heeded = Signals()
         self._idle = False
         self._unsure = False
 
@@ -176,6 +175,9 @@ class Worker:
         if not self._hand:
             return
         signals = self._store.signals(self.id)
+        if signals == self._heeded == Signals():
+            return
+        self._heeded = signals
         for held in self._hand:
             held.watched = held.job.id in signals.watched
             if held.job.id in signals.cancel:
@@ -218,10 +220,10 @@ class Worker:
 
     def _start_steps(self) -> None:
         """Start what is due. Where nothing has happened, and no job waits for a time, nothing can be due."""
-        now = self._clock.monotonic()
-        if not (self._stirred or self._restless or now >= self._scan_at):
+        if not (self._stirred or self._restless):
             return
-        self._stirred, self._scan_at = False, now + SCAN_SECONDS
+        now = self._clock.monotonic()
+        self._stirred = self._restless = False
         refreshes = now >= self._refresh_at
         if refreshes:
             self._refresh_at = now + REFRESH_SECONDS
@@ -233,7 +235,7 @@ class Worker:
             elif step is not Step.REFRESH or refreshes:
                 held.busy = True
                 self._lanes.submit(held.host, step.lane, partial(self._perform, held, step))
-        self._restless = any(held.watched or held.not_before > now for held in self._hand)
+            self._restless = self._restless or held.watched or held.not_before > now
 
     def _perform(self, held: Held, step: Step) -> None:
         """Run one step; in a lane's thread."""

@@ -166,7 +166,7 @@ class Signals:
 GLANCE_SECONDS = 0.02
 """Between two looks at a store that is not told of changes."""
 
-TOLD_GLANCE_SECONDS = 0.2
+TOLD_GLANCE_SECONDS = 1.0
 """Between two looks at one that is: for what it was not told of after all."""
 
 

@@ -62,7 +62,7 @@ class Writes:
                 with suppress(OSError, ValueError):  # it has just ended by itself
                     inotify.rm_watch(number)
             if self._thread is not None:
-                self._thread.join(timeout=1)
+                self._thread.join(timeout=5)
 
     def _listen(self, begun: threading.Event) -> None:
         from inotify_simple import INotify, flags
