@@ -51,7 +51,7 @@ def test_an_engine_that_hangs_holds_nobody_longer_than_its_timeout(make_executor
 def test_health_tells_what_the_engine_is(executor: Any, engine: Any, client: Any) -> None:
     health = executor.check_health()
     assert health.ok
-    assert 0 < health.latency_seconds < 5
+    assert 0 < health.latency_seconds < 30
     assert client.version()["Version"] in health.message
     assert engine.base_url in health.message
 

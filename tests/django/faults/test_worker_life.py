@@ -38,7 +38,7 @@ def test_a_worker_told_to_stop_ends_and_the_next_one_adopts_its_container(
         first = project.start("process_container_jobs")
         job_id = a_running_job(manager, engine.image, 6)
         first.terminate()
-        assert first.wait(5) == 0
+        assert first.wait(30) == 0
         left = manager.get(job_id)
         assert (left.status, left.worker) == (JobStatus.RUNNING, None)
         project.start("process_container_jobs")
@@ -61,7 +61,7 @@ def test_a_second_signal_ends_a_worker_that_is_still_waiting(
         with pytest.raises(subprocess.TimeoutExpired):
             worker.wait(1)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(10) == 143
+        assert worker.wait(30) == 143
         assert "ended at once by a second signal" in project.told()
         manager.cancel(job_id)
         project.start("process_container_jobs")
