@@ -1,6 +1,7 @@
 """Hosts: from a row, and from settings, to the core's value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -92,15 +93,31 @@ def named_hosts() -> dict[str, Host]:
     A row that cannot be used, as somebody wrote it past the form, is left out and logged: the others go on.
     """
     from container_manager.conf import executor_hosts
-    from container_manager.models import ExecutorHost
 
     hosts = {host.name: _with_pulling(host) for host in executor_hosts()}
-    for row in ExecutorHost.objects.all():
+    for row in _rows():
         try:
             hosts[row.name] = host_of(row)
         except InvalidInput as error:
             _log.error("host.unusable", host=row.name, error=str(error))
     return hosts
+
+
+def _rows() -> "Iterable[ExecutorHost]":
+    """All rows. Every submission that names a host asks for them: the query is compiled once, which takes longer."""
+    from container_manager.models import ExecutorHost
+
+    hosts = ExecutorHost.objects.all()
+    return ExecutorHost.objects.raw(*_statement(hosts.db))
+
+
+@cache
+def _statement(alias: str) -> tuple[str, tuple[Any, ...]]:
+    """The statement for all rows on a database, with its parameters."""
+    from container_manager.models import ExecutorHost
+
+    statement, given = ExecutorHost.objects.all().query.get_compiler(alias).as_sql()
+    return statement, tuple(given)
 
 
 def default_host(hosts: Mapping[str, Host]) -> str | None:
