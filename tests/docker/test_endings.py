@@ -184,7 +184,9 @@ def test_an_engine_that_restarts_loses_its_containers(
     assert listener.ready.wait(30)
     script = "trap 'exit 7' TERM; echo began; while :; do sleep 0.1; done"
     launch = executor.launch_job(prepare("sh", "-c", script, image=private_engine.image))
+    deadline = time.monotonic() + 30
     while executor.get_logs(launch.execution_id).stdout != b"began\n":
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     if graceful:
         private_engine.terminate()
