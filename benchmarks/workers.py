@@ -65,15 +65,23 @@ def worked_off(workers: int, jobs: int, width: int) -> float:
     get_manager().submit_many([Submission(spec=_SPEC, host="mock")] * jobs)
     began = time.perf_counter()
     for each in started:
-        each.communicate("go\n")
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    for each in started:
+        assert each.stdout is not None
+        each.stdout.readline()
     took = time.perf_counter() - began
+    for each in started:
+        each.communicate()
     if get_manager().store.count().keys() != {(JobStatus.COMPLETED, "mock")}:
         raise SystemExit(f"not all jobs have completed: {get_manager().store.count()}")
     return took
 
 
 def work(width: int) -> None:
-    """One worker, in the process that `worked_off` started: says that it is ready, waits for the word, works."""
+    """One worker, in the process that `worked_off` started: says when it is ready, waits for the word, and says when
+    all jobs have ended."""
     import django
 
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tests", "django"))
@@ -84,6 +92,7 @@ def work(width: int) -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     worker.run(drain=True)
+    print("done", flush=True)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,7 @@ def test_every_value_comes_back_exactly(value: object) -> None:
     assert back == value
     assert types_of(back) == types_of(value), "a word is not an enumeration's member, nor a list a tuple"
     assert text.isascii()
+    assert json.loads(text) == json.loads(json.dumps(to_plain(value)))
     assert from_plain(json.loads(json.dumps(to_plain(value))), type(value)) == value
 
 

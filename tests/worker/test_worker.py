@@ -19,6 +19,7 @@ from container_manager_core import (
     UpstreamError,
 )
 from container_manager_core.executors.mock import Outcome, Output
+from container_manager_core.worker import HEED_SECONDS
 
 FOREVER = Outcome(duration_seconds=float("inf"))
 
@@ -407,3 +408,54 @@ def test_a_released_job_is_adopted_at_once() -> None:
     second.step()
     assert [job.id for job in second.held_jobs] == [job_id]
     assert world.platform.starts == [f"cm-{job_id}-1"]
+
+
+def _counted(world: Simulation, name: str) -> list[object]:
+    """The answers of one of the store's methods from now on."""
+    answers: list[object] = []
+    method = getattr(world.store, name)
+
+    def call(*arguments: object) -> object:
+        answers.append(method(*arguments))
+        return answers[-1]
+
+    setattr(world.store, name, call)
+    return answers
+
+
+def test_a_worker_without_a_free_place_claims_nothing_before_its_next_poll() -> None:
+    world = Simulation(outcome=FOREVER, settings=attrs.evolve(SETTINGS, max_concurrent_jobs=1))
+    running = world.submit()
+    full = world.worker()
+    world.run(full, seconds=1.5)
+    claims = _counted(world, "claim")
+    world.submit()
+    full.step()
+    assert claims == []
+    world.clock.advance(SETTINGS.poll_interval_seconds)
+    full.step()
+    assert claims == [[]]
+    world.manager.cancel(running)
+    world.run(full, seconds=5)
+    assert len(world.platform.starts) == 2
+
+
+def test_what_others_ask_is_looked_for_no_more_than_twenty_times_a_second_and_heeded() -> None:
+    world = Simulation(outcome=FOREVER)
+    job_id = world.submit()
+    worker = world.worker()
+    world.run(worker, seconds=1.5)
+    looks = _counted(world, "signals")
+    for _ in range(40):
+        world.submit(labels={"for": "noise"})
+        worker.step()
+        world.clock.advance(0.005)
+    assert 0 < len(looks) <= 5
+    world.submit()
+    worker.step()
+    world.manager.cancel(job_id)
+    worker.step()
+    world.clock.advance(HEED_SECONDS)
+    for _ in range(4):
+        worker.step()
+    assert world.job(job_id).status is JobStatus.CANCELLED

@@ -1,13 +1,14 @@
 """All the jobs in a worker's hands: by id, by execution, and by their next deadline."""
 
 import heapq
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID
 
 from container_manager_core.clock import Clock
 from container_manager_core.held import Held
 from container_manager_core.job import JobStatus
+from container_manager_core.remembering import Recent
 
 EARLY_EVENTS = 4096
 
@@ -23,7 +24,7 @@ class Hand:
         self._clock = clock
         self._held: dict[UUID, Held] = {}
         self._by_execution: dict[tuple[str, str], UUID] = {}
-        self._ended_early: deque[tuple[str, str]] = deque(maxlen=EARLY_EVENTS)
+        self._ended_early: Recent[tuple[str, str], bool] = Recent(EARLY_EVENTS)
         self._deadlines: list[tuple[float, UUID, int]] = []
 
     def __len__(self) -> int:
@@ -74,7 +75,7 @@ class Hand:
         """An execution has ended; it may be one whose launch has not returned yet."""
         held = self.find(host, execution_id)
         if held is None:
-            self._ended_early.append((host, execution_id))
+            self._ended_early.put((host, execution_id), True)
         else:
             held.ended = True
 

@@ -81,7 +81,7 @@ class LogPosition:
     stderr_bytes: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Execution:
     """One attempt of a job on one host.
 
@@ -204,7 +204,7 @@ class Route:
     decided_at: datetime | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Job:
     """A ContainerSpec plus its life. Times are aware UTC.
 

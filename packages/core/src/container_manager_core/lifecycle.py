@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import attrs
-
+from container_manager_core.copying import copy_with
 from container_manager_core.errors import IllegalTransition
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.host import Host
@@ -31,11 +30,11 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
 def _move(job: Job, status: JobStatus, **changes: Any) -> Job:
     if status not in TRANSITIONS[job.status]:
         raise IllegalTransition(job.id, job.status.value, status.value)
-    return attrs.evolve(job, status=status, **changes)
+    return copy_with(job, status=status, **changes)
 
 
 def _ended(execution: Execution | None, status: JobStatus, **changes: Any) -> Execution | None:
-    return attrs.evolve(execution, status=status, **changes) if execution else None
+    return copy_with(execution, status=status, **changes) if execution else None
 
 
 def _first_start(job: Job, execution: Execution | None) -> datetime | None:
@@ -73,7 +72,7 @@ def launching(job: Job, host: Host, route: Route, now: datetime, **facts: Any) -
 
 def running(job: Job, execution_id: str, started_at: datetime, metadata: Mapping[str, Any]) -> Job:
     """The attempt was started: the platform knows it by this id."""
-    execution = attrs.evolve(
+    execution = copy_with(
         _execution(job), status=_S.RUNNING, execution_id=execution_id, started_at=started_at, metadata=dict(metadata)
     )
     return _move(job, _S.RUNNING, execution=execution, started_at=job.started_at or started_at, waiting=None)
@@ -84,7 +83,7 @@ def stopping(job: Job, reason: StopReason) -> Job:
     execution = _execution(job)
     if not job.status.is_live or execution.stop_reason:
         return job
-    return attrs.evolve(job, execution=attrs.evolve(execution, stop_reason=reason))
+    return copy_with(job, execution=copy_with(execution, stop_reason=reason))
 
 
 def finished(job: Job, status: JobStatus, now: datetime, failure: Failure | None = None, **facts: Any) -> Job:
@@ -150,7 +149,7 @@ def deferred(job: Job, waiting: str, not_before: datetime, route: Route | None =
     """A pending job that goes on waiting, with the reason and the decision it comes from."""
     if job.status is not _S.PENDING:
         raise IllegalTransition(job.id, job.status.value, _S.PENDING.value, "only a pending job waits")
-    return attrs.evolve(job, waiting=waiting, route=route or job.route, not_before=not_before)
+    return copy_with(job, waiting=waiting, route=route or job.route, not_before=not_before)
 
 
 def status_of(failure: Failure | None) -> JobStatus:

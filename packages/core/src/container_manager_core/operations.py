@@ -16,6 +16,7 @@ from container_manager_core.amounts import amount_text, rounded
 from container_manager_core.budgeting import Budgeting, settle
 from container_manager_core.clock import Clock
 from container_manager_core.config import WorkerSettings
+from container_manager_core.copying import copy_with
 from container_manager_core.errors import ExecutorError, InvalidInput, TransientError, UpstreamError
 from container_manager_core.executor import (
     Capability,
@@ -169,8 +170,8 @@ class Operations:
         """Hold more money back for an attempt that has used up what was; else store that it is to be stopped."""
         execution, reservation = _execution(job), self.budgeting.extend(job)
         if reservation is not None:
-            longer = attrs.evolve(execution, reserved=reservation.reserved, paid_seconds=reservation.paid_seconds)
-            stored = self.recorder.record(job, attrs.evolve(job, execution=longer), charges=reservation.charges)
+            longer = copy_with(execution, reserved=reservation.reserved, paid_seconds=reservation.paid_seconds)
+            stored = self.recorder.record(job, copy_with(job, execution=longer), charges=reservation.charges)
             if stored is not job:
                 return stored
         return self.intend_stop(job, StopReason.COST)
@@ -181,7 +182,7 @@ class Operations:
         wanted = self.settings.cleanup_enabled and self.settings.immediate_cleanup and job.spec.auto_remove
         if wanted and execution.execution_id:
             self._executor(job).cleanup(execution.execution_id)
-        cleaned = attrs.evolve(job, execution=attrs.evolve(execution, cleaned=True))
+        cleaned = copy_with(job, execution=copy_with(execution, cleaned=True))
         return self.recorder.record(job, cleaned, release=True)
 
     def _executor(self, job: Job) -> ContainerExecutor:
@@ -231,8 +232,8 @@ class Operations:
         logs, position = intake.drain()
         if position == _execution(job).logs:
             return job
-        execution = attrs.evolve(_execution(job), logs=position)
-        return self.recorder.record(job, attrs.evolve(job, execution=execution), logs=logs)
+        execution = copy_with(_execution(job), logs=position)
+        return self.recorder.record(job, copy_with(job, execution=execution), logs=logs)
 
     def _facts(self, job: Job, harvest: Harvest, **facts: Any) -> dict[str, Any]:
         execution, state = _execution(job), harvest.state
@@ -295,7 +296,7 @@ class Operations:
         else:
             after = lifecycle.finished(job, lifecycle.status_of(failure), now, failure, **facts)
         if "cost" in facts:
-            after = attrs.evolve(after, actual_cost=(job.actual_cost or Decimal(0)) + cost)
+            after = copy_with(after, actual_cost=(job.actual_cost or Decimal(0)) + cost)
         charges = settle(_execution(job), cost)
         after = self.recorder.record(job, after, logs=stored, charges=charges, release=not after.needs_attention)
         _log.info(

@@ -13,6 +13,7 @@ from container_manager_core.budgeting import Budgeting
 from container_manager_core.clock import Clock
 from container_manager_core.compliance import Compliance
 from container_manager_core.config import WorkerSettings
+from container_manager_core.copying import copy_with
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet
 from container_manager_core.headcount import Headcount
@@ -172,7 +173,7 @@ class Placement:
             return self._launch(job, self.fleet.host(decision.host or ""), decision, now)
         failure = self._failure_of(decision)
         if failure is not None:
-            return self._end(attrs.evolve(job, route=decision.route), failure, now)
+            return self._end(copy_with(job, route=decision.route), failure, now)
         return self._defer(job, decision.reason, now, decision.route)
 
     def _refuse(self, job: Job, violation: Violation, now: datetime) -> Record:
@@ -196,7 +197,7 @@ class Placement:
             accounts=tuple(charge.account for charge in reservation.charges),
             paid_seconds=reservation.paid_seconds,
         )
-        after = attrs.evolve(after, estimated_cost=(job.actual_cost or Decimal(0)) + reservation.estimated)
+        after = copy_with(after, estimated_cost=(job.actual_cost or Decimal(0)) + reservation.estimated)
         return Record(job=after, expect=job.status, capacity=host.max_concurrent_jobs, charges=reservation.charges)
 
     def _end(self, job: Job, failure: Failure, now: datetime) -> Record:

@@ -55,12 +55,12 @@ def to_json(value: Any) -> str:
     Raises:
         InvalidInput: it holds a secret in clear, which is never stored.
     """
-    return _encoder().encode(to_plain(value))
+    return _writer(type(value))(value)
 
 
 def plain_to_json(data: Any) -> str:
     """Compact JSON of plain data."""
-    return _encoder().encode(data)
+    return int.__repr__(data) if type(data) is int else _encoder().encode(data)
 
 
 def from_json(text: str, kind: type[T]) -> T:
@@ -88,6 +88,12 @@ def spec_from_json(text: str) -> ContainerSpec:
 @lru_cache(maxsize=512)
 def _shared_spec(text: str) -> ContainerSpec:
     return from_json(text, ContainerSpec)
+
+
+@lru_cache(maxsize=4096)
+def moment_to_json(moment: datetime) -> str:
+    """A time as JSON. A job's few times are written again with each of its moves."""
+    return f'"{moment.isoformat()}"'
 
 
 def refuse_clear_secrets(spec: ContainerSpec) -> None:
@@ -175,6 +181,45 @@ def _unstructurer(cls: type[attrs.AttrsInstance], converter: Any) -> Callable[[A
     return unstructure
 
 
+@cache
+def _writer(kind: type) -> Callable[[Any], str]:
+    """What `to_json` does with values of a kind: as if they were unstructured first, which takes twice as long."""
+    if kind in _WRITERS:
+        return _WRITERS[kind]
+    if issubclass(kind, Enum):
+        return {member: plain_to_json(member.value) for member in kind}.__getitem__
+    if not attrs.has(kind) or kind is Secret:
+        return lambda value: plain_to_json(to_plain(value))
+    attrs.resolve_types(kind)
+    fields = [(f'"{field.name}":', _default(field), _field_writer(field.type)) for field in attrs.fields(kind)]
+    items_of = _attributes([field.name for field in attrs.fields(kind)])
+
+    def write(value: Any) -> str:
+        written = [
+            key + ("null" if item is None else write(item))
+            for (key, default, write), item in zip(fields, items_of(value), strict=True)
+            if item is not default and item != default
+        ]
+        return f"{{{','.join(written)}}}"
+
+    return write
+
+
+_WRITERS: Mapping[type, Callable[[Any], str]] = {
+    datetime: moment_to_json,
+    Decimal: lambda amount: f'"{amount}"',
+    **dict.fromkeys(_SCALARS, plain_to_json),
+}
+
+
+def _field_writer(kind: Any) -> Callable[[Any], str]:
+    kind = _without_none(kind)
+    if isinstance(kind, type) and not get_args(kind):
+        return _writer(kind)
+    hook = _converter().get_unstructure_hook(kind)
+    return lambda value: plain_to_json(hook(value))
+
+
 def _attributes(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
     get = attrgetter(*names)
     return get if len(names) > 1 else lambda value: (get(value),)
@@ -187,13 +232,18 @@ def _default(field: "attrs.Attribute[Any]") -> Any:
 
 
 def _hook(kind: Any, converter: Any) -> Callable[[Any], Any] | None:
-    if isinstance(kind, UnionType):
-        (kind,) = (member for member in get_args(kind) if member is not NoneType)
+    kind = _without_none(kind)
     if kind in _SCALARS:
         return None
     if isinstance(kind, type) and issubclass(kind, Enum):
         return attrgetter("value")
     return converter.get_unstructure_hook(kind)  # type: ignore[no-any-return]
+
+
+def _without_none(kind: Any) -> Any:
+    if isinstance(kind, UnionType):
+        (kind,) = (member for member in get_args(kind) if member is not NoneType)
+    return kind
 
 
 def _plain_secret(secret: Secret) -> str | dict[str, str]:

@@ -27,6 +27,8 @@ _log = get_logger()
 STORE_PAUSE_SECONDS = 1.0
 REFRESH_SECONDS = 0.2
 DETACH_SECONDS = 3.0
+HEED_SECONDS = 0.05
+"""Between two looks at what others ask, however much changes meanwhile: most of it are other jobs' moves."""
 
 
 class Worker:
@@ -80,6 +82,8 @@ class Worker:
         self._stirred = True
         self._restless = False
         self._heeded = Signals()
+        self._unheeded = False
+        self._heed_at = 0.0
         self._idle = False
         self._unsure = False
 
@@ -160,11 +164,14 @@ class Worker:
             return
         token, changed = self._store.changed(self._token)
         due = now >= self._consult_at
+        self._unheeded = self._unheeded or changed or due
+        if self._unheeded and (due or now >= self._heed_at):
+            self._heed_signals()
+            self._heed_at, self._unheeded = now + HEED_SECONDS, False
         if not (changed or due):
             return
         self._operations.lease.renew_if_due()
         self._stirred = True
-        self._heed_signals()
         if due:
             self._consult_at = now + self._settings.poll_interval_seconds
         if not self._stopping:
@@ -178,6 +185,7 @@ class Worker:
         if signals == self._heeded == Signals():
             return
         self._heeded = signals
+        self._stirred = True
         for held in self._hand:
             held.watched = held.job.id in signals.watched
             if held.job.id in signals.cancel:
@@ -190,6 +198,8 @@ class Worker:
             self._take(self._placement.take_back(lambda job_id: self._hand.get(job_id) is not None))
             self._unsure = False
         room = self._settings.max_concurrent_jobs - self._hand.working(lambda host: self._fleet.state(host).usable)
+        if room <= 0 and not thorough:
+            return  # what others have left behind waits for the next poll, or for a place
         taken = self._placement.take_on(room, thorough)
         self._idle = taken.idle
         self._take(taken)
@@ -299,7 +309,8 @@ class Worker:
         if self._inbox:
             return 0.0
         glance = GLANCE_SECONDS if self._restless else self._store.glance_seconds
-        to_consult = max(self._consult_at, self._store_back_at) - self._clock.monotonic()
+        consult_at = min(self._consult_at, self._heed_at) if self._unheeded else self._consult_at
+        to_consult = max(consult_at, self._store_back_at) - self._clock.monotonic()
         return min(glance, max(0.001, min(self._hand.seconds_to_deadline(), to_consult)))
 
     def _detach(self) -> None:

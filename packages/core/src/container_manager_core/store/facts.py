@@ -9,15 +9,11 @@ from typing import Any
 
 from container_manager_core.failure import Failure
 from container_manager_core.job import Job, Route
-from container_manager_core.serialising import from_plain, plain_to_json, to_json
+from container_manager_core.serialising import from_plain, moment_to_json, plain_to_json, to_json
 
 
 def _same(value: Any) -> Any:
     return value
-
-
-def _moment_text(moment: datetime) -> str:
-    return f'"{moment.isoformat()}"'
 
 
 def _amount_text(amount: Decimal) -> str:
@@ -26,16 +22,16 @@ def _amount_text(amount: Decimal) -> str:
 
 # As JSON: times and amounts have nothing that would have to be escaped, and every job has some.
 _WRITE: Mapping[str, Callable[[Any], str]] = {
-    "queued_at": _moment_text,
-    "scheduled_at": _moment_text,
+    "queued_at": moment_to_json,
+    "scheduled_at": moment_to_json,
     "preferred_executor": plain_to_json,
     "created_by": plain_to_json,
-    "not_before": _moment_text,
+    "not_before": moment_to_json,
     "waiting": plain_to_json,
     "route": to_json,
     "exit_code": plain_to_json,
     "failure": to_json,
-    "started_at": _moment_text,
+    "started_at": moment_to_json,
     "estimated_cost": _amount_text,
     "actual_cost": _amount_text,
 }
@@ -74,9 +70,9 @@ def facts_to_json(job: Job, *, created: bool = False) -> str:
         if value is not None
     ]
     if created:
-        facts.append(f'"created_at":{_moment_text(job.created_at)}')
+        facts.append(f'"created_at":{moment_to_json(job.created_at)}')
         if job.finished_at is not None:
-            facts.append(f'"finished_at":{_moment_text(job.finished_at)}')
+            facts.append(f'"finished_at":{moment_to_json(job.finished_at)}')
     return f"{{{','.join(facts)}}}"
 
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import attrs
 
 from container_manager_core.clock import Clock
+from container_manager_core.copying import copy_with
 from container_manager_core.costs.sums import CostQuery, CostSum, sum_up
 from container_manager_core.errors import InvalidInput, NotFound
 from container_manager_core.executor import Stream
@@ -158,7 +159,7 @@ class MemoryStore:
             ready = [entry for entry in self._ready(claim, now) if entry not in overdue]
             taken = [*self._orphans(claim), *overdue, *ready]
             for entry in taken:
-                self._put(entry, attrs.evolve(entry.job, worker=claim.worker, epoch=entry.job.epoch + 1))
+                self._put(entry, copy_with(entry.job, worker=claim.worker, epoch=entry.job.epoch + 1))
             return [entry.job for entry in taken]
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:
@@ -174,13 +175,13 @@ class MemoryStore:
             for job_id in job_ids:
                 entry = self._entries.get(job_id)
                 if entry and not entry.job.status.is_terminal and entry.job.cancel_requested_at is None:
-                    self._put(entry, attrs.evolve(entry.job, cancel_requested_at=now))
+                    self._put(entry, copy_with(entry.job, cancel_requested_at=now))
 
     def request_move(self, job_ids: Sequence[UUID], host: str) -> None:
         with self._lock:
             for entry in [self._entries[job_id] for job_id in job_ids if job_id in self._entries]:
                 if not entry.job.status.is_terminal:
-                    self._put(entry, attrs.evolve(entry.job, requested_host=host))
+                    self._put(entry, copy_with(entry.job, requested_host=host))
 
     def watch(self, job_id: UUID, until: datetime) -> None:
         with self._lock:
@@ -224,7 +225,7 @@ class MemoryStore:
                 if entry is not None:
                     spec = attrs.evolve(entry.job.spec, secrets=sealed)
                     refuse_clear_secrets(spec)
-                    self._put(entry, attrs.evolve(entry.job, spec=spec))
+                    self._put(entry, copy_with(entry.job, spec=spec))
 
     def read_logs(
         self, job_id: UUID, stream: Stream, *, attempt: int | None = None, offset: int = 0, limit: int = 1_048_576
@@ -288,7 +289,7 @@ class MemoryStore:
         for job_id in list(self._leased):
             entry = self._entries[job_id]
             if entry.job.worker == worker:
-                self._put(entry, attrs.evolve(entry.job, worker=None))
+                self._put(entry, copy_with(entry.job, worker=None))
 
     def _orphans(self, claim: Claim) -> Sequence[_Entry]:
         entries = [self._entries[job_id] for job_id in self._attention if _is_among(job_id, claim)]
@@ -331,7 +332,7 @@ class MemoryStore:
         released = record.release or (job.status.is_terminal and not job.needs_attention)
         self._put(
             entry,
-            attrs.evolve(
+            copy_with(
                 job,
                 spec=entry.job.spec,
                 requested_host=entry.job.requested_host,

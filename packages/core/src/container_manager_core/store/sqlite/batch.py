@@ -4,8 +4,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
+from container_manager_core.copying import copy_with
 from container_manager_core.job import LIVE, TERMINAL, Job, JobStatus
 from container_manager_core.store.logs import Retention
 from container_manager_core.store.protocol import Record, RecordOutcome, StoredLog
@@ -96,7 +95,7 @@ class Batch:
     def _update(self, record: Record, stored: _Stored) -> None:
         job, requested_host = record.job, rows.text_of(stored.requested_host)
         if job.requested_host != requested_host:
-            job = attrs.evolve(job, requested_host=requested_host)
+            job = copy_with(job, requested_host=requested_host)
         if stored.status in _TERMINAL and job.status is JobStatus.PENDING:
             stored.cancel_requested_at = None
         is_done = job.status.is_terminal and not job.needs_attention
