@@ -55,12 +55,12 @@ def heard() -> Heard:
 
 @pytest.fixture
 def writes(file: Path, heard: Heard) -> Iterator[Writes]:
-    listening = Writes(file, heard)
-    listening.listen()
+    listening = Writes(file)
+    end = listening.tell(heard)
     assert listening.are_heard
     yield listening
-    listening.stop()
-    assert not listening.are_heard
+    end()
+    assert not listening.are_heard, "nobody is left to be called"
 
 
 def test_a_write_of_another_process_is_heard(writes: Writes, file: Path, heard: Heard) -> None:
@@ -85,10 +85,12 @@ def test_many_writes_are_few_calls_and_what_comes_after_them_is_heard_too(
 
 
 def test_what_is_not_there_is_not_heard(tmp_path: Path, heard: Heard) -> None:
-    listening = Writes(tmp_path / "nothing", heard)
-    listening.listen()
+    listening = Writes(tmp_path / "nothing")
+    end = listening.tell(heard)
     assert not listening.are_heard
-    listening.stop()
+    listening.announce()
+    assert heard.calls == 1, "what this process does is told all the same"
+    end()
 
 
 def test_a_file_that_is_removed_is_heard_no_more(writes: Writes, file: Path) -> None:
@@ -98,9 +100,19 @@ def test_a_file_that_is_removed_is_heard_no_more(writes: Writes, file: Path) -> 
 
 def test_it_can_begin_again(writes: Writes, file: Path, heard: Heard) -> None:
     writes.stop()
-    writes.listen()
+    end = writes.tell(heard)
     file.write_bytes(b"more")
     assert heard.wait_for(1)
+    end()
+
+
+def test_it_goes_on_for_those_who_stay(writes: Writes, file: Path, heard: Heard) -> None:
+    other = Heard()
+    end = writes.tell(other)
+    end()
+    file.write_bytes(b"more")
+    assert heard.wait_for(1)
+    assert other.calls == 0
 
 
 def test_a_store_is_looked_at_seldom_while_it_hears_nothing(tmp_path: Path, heard: Heard) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DatabaseError, connections
 
 from container_manager.store.postgresql import is_direct
-from container_manager_core.store.protocol import GLANCE_SECONDS, TOLD_GLANCE_SECONDS
+from container_manager_core.store.protocol import TOLD_GLANCE_SECONDS
 from container_manager_core.store.writes import Writes
 
 CHANNEL = "container_manager"
@@ -42,8 +42,7 @@ class SqliteWakeup:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._told: list[Callable[[], None]] = []
-        self._writes = Writes(Path(f"{path}-wal"), self._tell)
+        self._writes = Writes(Path(f"{path}-wal"))
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 
@@ -58,13 +57,11 @@ class SqliteWakeup:
 
     @property
     def glance_seconds(self) -> float:
-        return TOLD_GLANCE_SECONDS if self._writes.have_ceased else GLANCE_SECONDS
+        return self._writes.glance_seconds
 
     def tell(self, call: Callable[[], None]) -> Callable[[], None]:
-        self._told.append(call)
         self.token()  # which makes the file that is written
-        self._writes.listen()
-        return lambda: self._told.remove(call)
+        return self._writes.tell(call)
 
     def close(self) -> None:
         self._writes.stop()
@@ -72,10 +69,6 @@ class SqliteWakeup:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def _tell(self) -> None:
-        for call in tuple(self._told):
-            call()
 
 
 class PostgresWakeup:

@@ -22,8 +22,6 @@ from container_manager_core.serialising import from_json, spec_from_json, to_jso
 from container_manager_core.spec import ContainerSpec
 from container_manager_core.store.logs import Chunk, Retention
 from container_manager_core.store.protocol import (
-    GLANCE_SECONDS,
-    TOLD_GLANCE_SECONDS,
     Claim,
     JobQuery,
     LogSlice,
@@ -59,8 +57,7 @@ class SqliteStore:
         self._clock = clock
         self._database = Database(Path(path), self.url, wait_seconds)
         self._installation_id: str | None = None
-        self._told: list[Callable[[], None]] = []
-        self._writes = Writes(Path(f"{path}-wal"), self._tell)
+        self._writes = Writes(Path(f"{path}-wal"))
 
     def installation_id(self) -> str:
         if self._installation_id is None:
@@ -85,7 +82,7 @@ class SqliteStore:
             self._database.write(lambda connection: connection.executemany(rows.INSERT, inserts))
         except sqlite3.IntegrityError as error:
             raise InvalidInput("job.id", f"an id is taken ({error})", "make a new one for each job") from error
-        self._tell()
+        self._writes.announce()
 
     def get(self, job_id: UUID) -> Job:
         query = f"SELECT {rows.COLUMNS} FROM jobs WHERE id = ?"
@@ -166,7 +163,7 @@ class SqliteStore:
         )
         marks = [(rows.microseconds(now), job_id.bytes) for job_id in job_ids]
         self._database.write(lambda connection: connection.executemany(query, marks))
-        self._tell()
+        self._writes.announce()
 
     def request_move(self, job_ids: Sequence[UUID], host: str) -> None:
         query = (
@@ -175,14 +172,14 @@ class SqliteStore:
         )
         wishes = [{"host": rows.text(host), "id": job_id.bytes} for job_id in job_ids]
         self._database.write(lambda connection: connection.executemany(query, wishes))
-        self._tell()
+        self._writes.announce()
 
     def watch(self, job_id: UUID, until: datetime) -> None:
         query = "UPDATE jobs SET watched_until = max(coalesce(watched_until, :until), :until) WHERE id = :id"
         values = {"until": rows.microseconds(until), "id": job_id.bytes}
         if not self._database.write(lambda connection: connection.execute(query, values).rowcount):
             raise _not_found(job_id)
-        self._tell()
+        self._writes.announce()
 
     def leased(self, worker: str) -> Sequence[Job]:
         query = f"SELECT {rows.COLUMNS} FROM jobs WHERE worker = ?"
@@ -248,25 +245,13 @@ class SqliteStore:
 
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
         """See the protocol. On Linux it tells of every write, elsewhere of jobs that this process adds and stops."""
-        self._told.append(call)
         with suppress(StoreUnavailable):
             self._database.version()  # which makes the file that is written
-            self._writes.listen()
-
-        def end() -> None:
-            self._told.remove(call)
-            if not self._told:
-                self._writes.stop()
-
-        return end
+        return self._writes.tell(call)
 
     @property
     def glance_seconds(self) -> float:
-        return TOLD_GLANCE_SECONDS if self._writes.have_ceased else GLANCE_SECONDS
-
-    def _tell(self) -> None:
-        for call in tuple(self._told):
-            call()
+        return self._writes.glance_seconds
 
     def delete_finished(self, before: datetime) -> int:
         deleted, last = 0, 0
