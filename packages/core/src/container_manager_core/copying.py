@@ -19,7 +19,7 @@ def copy_with(value: T, **changes: Any) -> T:
     """
     kind = type(value)
     if not _plain_fields(kind).issuperset(changes):
-        return attrs.evolve(value, **changes)
+        return attrs.evolve(value, **changes)  # type: ignore[misc]  # its plugin wants the class itself
     copy = object.__new__(kind)
     copy.__dict__.update(value.__dict__, **changes)
     return copy

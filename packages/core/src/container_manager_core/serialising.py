@@ -55,7 +55,8 @@ def to_json(value: Any) -> str:
     Raises:
         InvalidInput: it holds a secret in clear, which is never stored.
     """
-    return _writer(type(value))(value)
+    kind: type = type(value)
+    return _writer(kind)(value)
 
 
 def plain_to_json(data: Any) -> str:

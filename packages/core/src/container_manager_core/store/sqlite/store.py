@@ -57,6 +57,7 @@ class SqliteStore:
         self._clock = clock
         self._database = Database(Path(path), self.url, wait_seconds)
         self._installation_id: str | None = None
+        self._has_found = False
         self._writes = Writes(Path(f"{path}-wal"))
 
     def installation_id(self) -> str:
@@ -137,11 +138,13 @@ class SqliteStore:
 
     def claim(self, claim: Claim) -> Sequence[Job]:
         now = self._clock.now()
-        # Most looks of an idle worker find nothing: they keep nobody from writing.
-        if not self._database.read(lambda connection: is_something_to_take(connection, claim, now)):
+        # Most looks of an idle worker find nothing, and keep nobody from writing. Who has found something looks again.
+        is_likely = self._has_found and claim.pending
+        if not (is_likely or self._database.read(lambda connection: is_something_to_take(connection, claim, now))):
             return []
         # Nothing follows from a claim but what is recorded under it, durably; no worker survives the machine's crash.
         taken = self._database.write(lambda connection: take(connection, claim, now), durable=False)
+        self._has_found = bool(taken)
         return [rows.job_of(row) for row in taken]
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:
