@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from container_manager_core.clock import VirtualClock
-from container_manager_core.errors import CapacityError, ExecutorError, PermanentError, TransientError
+from container_manager_core.errors import CapacityError, ExecutorError, InvalidInput, PermanentError, TransientError
 from container_manager_core.executor import (
     Capability,
     ExecutionRequest,
@@ -297,3 +297,8 @@ def test_a_thousand_running_jobs_need_no_thread_and_little_memory() -> None:
     assert {state.status for state in states.values()} == {ExecutionStatus.RUNNING}
     assert threading.active_count() <= threads
     assert grown < 4 * 1024 * 1024
+
+
+def test_a_platform_can_only_be_one_that_was_made_in_python() -> None:
+    with pytest.raises(InvalidInput, match=r"platform: 'local' is no MockPlatform.*make one in Python"):
+        MockOptions(platform="local")

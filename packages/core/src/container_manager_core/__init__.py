@@ -33,7 +33,8 @@ if TYPE_CHECKING:
         TransientError,
         UpstreamError,
     )
-    from container_manager_core.executor import ContainerExecutor, ExecutorType, Logs, Stream
+    from container_manager_core.executor import ContainerExecutor, Logs
+    from container_manager_core.executor_type import ExecutorType
     from container_manager_core.failure import Failure, FailureKind
     from container_manager_core.hookspecs import hookimpl
     from container_manager_core.host import Host
@@ -41,13 +42,15 @@ if TYPE_CHECKING:
     from container_manager_core.manager import ContainerManager
     from container_manager_core.plugins import Plugins
     from container_manager_core.policy import Limit, Policy, Privilege
+    from container_manager_core.pulling import PullPolicy
     from container_manager_core.resources import Resources
     from container_manager_core.retry import RetryPolicy
     from container_manager_core.rules import Rule
     from container_manager_core.secrets import Secret
-    from container_manager_core.spec import ContainerSpec, PullPolicy
+    from container_manager_core.spec import ContainerSpec
     from container_manager_core.store import open_store
     from container_manager_core.store.protocol import JobQuery, JobStore
+    from container_manager_core.streams import Stream
 
 _HOMES = {
     "acceptance": ("Submission",),
@@ -87,10 +90,9 @@ _HOMES = {
     ),
     "executor": (
         "ContainerExecutor",
-        "ExecutorType",
         "Logs",
-        "Stream",
     ),
+    "executor_type": ("ExecutorType",),
     "failure": (
         "Failure",
         "FailureKind",
@@ -110,19 +112,18 @@ _HOMES = {
         "Policy",
         "Privilege",
     ),
+    "pulling": ("PullPolicy",),
     "resources": ("Resources",),
     "retry": ("RetryPolicy",),
     "rules": ("Rule",),
     "secrets": ("Secret",),
-    "spec": (
-        "ContainerSpec",
-        "PullPolicy",
-    ),
+    "spec": ("ContainerSpec",),
     "store": ("open_store",),
     "store.protocol": (
         "JobQuery",
         "JobStore",
     ),
+    "streams": ("Stream",),
 }
 
 __all__ = [

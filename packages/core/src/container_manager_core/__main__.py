@@ -1,5 +1,6 @@
 """``python -m container_manager_core``: the same program as ``container-manager``."""
 
+import os
 import sys
 
 QUICK = (["executors"], ["executors", "--json"])
@@ -13,16 +14,18 @@ def main() -> None:
 
 
 def _quick(arguments: list[str]) -> int:
-    from container_manager_core.cli import exits, printing
+    from container_manager_core.cli import printing
     from container_manager_core.cli.installed import print_executors
 
     try:
         print_executors("--json" in arguments)
         sys.stdout.flush()
     except BrokenPipeError:
+        from container_manager_core.cli import exits
+
         printing.discard(sys.stdout.fileno())
         return exits.BROKEN_PIPE
-    return exits.OK
+    return os.EX_OK
 
 
 def _run(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ import attrs
 
 from container_manager_core.amounts import amount_text
 from container_manager_core.costs.balance import BudgetBalance
-from container_manager_core.executor import ExecutorType, Health
+from container_manager_core.executor import Health
 from container_manager_core.failure import Failure
 from container_manager_core.host import Host
 from container_manager_core.job import Execution, Job, Route, Usage
@@ -150,17 +150,6 @@ def budget_facts(balance: BudgetBalance) -> Facts:
         "reserved": _amount(balance.reserved),
         "left": _amount(balance.left),
         "renews_at": time_text(balance.renews_at),
-    }
-
-
-def executor_facts(executor_type: ExecutorType) -> Facts:
-    """What is known of an executor type."""
-    return {
-        "name": executor_type.name,
-        "title": executor_type.title,
-        "distribution": executor_type.distribution,
-        "automatic": executor_type.automatic,
-        "capabilities": sorted(capability.value for capability in executor_type.capabilities),
     }
 
 

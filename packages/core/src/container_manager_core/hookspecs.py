@@ -1,15 +1,20 @@
 """The hooks that plugins implement. Entry point group and project name: ``container_manager``."""
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pluggy
 
-from container_manager_core.costs.budget import Budget
-from container_manager_core.executor import ExecutorType
-from container_manager_core.host import Host
-from container_manager_core.job import Job, JobStatus
-from container_manager_core.secrets import SecretResolver
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from container_manager_core.costs.budget import Budget
+    from container_manager_core.executor_type import ExecutorType
+    from container_manager_core.host import Host
+    from container_manager_core.job import Job, JobStatus
+    from container_manager_core.secrets import SecretResolver
 
 PROJECT = "container_manager"
 

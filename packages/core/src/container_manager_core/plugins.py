@@ -9,11 +9,12 @@ import pluggy
 
 from container_manager_core import hookspecs
 from container_manager_core.errors import NotFound, PluginError
-from container_manager_core.executor import ExecutorType
-from container_manager_core.secrets import SecretResolver
+from container_manager_core.executor_type import ExecutorType
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from container_manager_core.secrets import SecretResolver
 
 GROUP = "container_manager"
 
@@ -99,7 +100,7 @@ class Plugins:
                 place, f"no executor is called {name!r}", f"known are: {known}; or pip install container-manager-{name}"
             ) from None
 
-    def secret_resolvers(self) -> Mapping[str, SecretResolver]:
+    def secret_resolvers(self) -> "Mapping[str, SecretResolver]":
         """The resolvers that plugins bring, by name."""
         resolvers: dict[str, SecretResolver] = {}
         for brought in self.hook.container_manager_secret_resolvers():

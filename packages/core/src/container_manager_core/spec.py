@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 import attrs
@@ -14,6 +13,7 @@ from container_manager_core.command import parse_command
 from container_manager_core.environment import validate_environment
 from container_manager_core.errors import InvalidInput
 from container_manager_core.freezing import frozen_mapping, frozen_sequence
+from container_manager_core.pulling import PullPolicy as PullPolicy
 from container_manager_core.resources import Resources
 from container_manager_core.retry import RetryPolicy
 from container_manager_core.secrets import Secret
@@ -34,14 +34,6 @@ _IMAGE = re.compile(
     r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
 )
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
-
-
-class PullPolicy(StrEnum):
-    """When an image is pulled before it is run."""
-
-    MISSING = "missing"
-    ALWAYS = "always"
-    NEVER = "never"
 
 
 def _entrypoint(words: str | Iterable[str]) -> tuple[str, ...]:

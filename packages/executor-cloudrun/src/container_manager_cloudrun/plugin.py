@@ -1,13 +1,19 @@
 """Registers the Cloud Run executor; the SDKs are imported when the first executor is made."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from container_manager_cloudrun.options import CloudRunOptions
-from container_manager_cloudrun.prices import price
 from container_manager_cloudrun.secret_references import RESOLVER, resolve
-from container_manager_core.executor import Capability, ContainerExecutor, ExecutorContext, ExecutorType
+from container_manager_core.executor_type import Capability, ExecutorContext, ExecutorType
 from container_manager_core.hookspecs import hookimpl
-from container_manager_core.secrets import SecretResolver
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from container_manager_core.executor import ContainerExecutor
+    from container_manager_core.secrets import SecretResolver
+    from container_manager_core.spec import ContainerSpec
 
 CAPABILITIES = frozenset(
     {
@@ -22,10 +28,16 @@ CAPABILITIES = frozenset(
 )
 
 
-def _executor(options: CloudRunOptions, context: ExecutorContext) -> ContainerExecutor:
+def _executor(options: CloudRunOptions, context: ExecutorContext) -> "ContainerExecutor":
     from container_manager_cloudrun.executor import CloudRunExecutor
 
     return CloudRunExecutor(options, context)
+
+
+def _price(options: CloudRunOptions, spec: "ContainerSpec") -> "Decimal":
+    from container_manager_cloudrun.prices import price
+
+    return price(options, spec)
 
 
 @hookimpl
@@ -38,12 +50,12 @@ def container_manager_executors() -> Sequence[ExecutorType]:
             options=CloudRunOptions,
             capabilities=CAPABILITIES,
             factory=_executor,
-            price=price,
+            price=_price,
         )
     ]
 
 
 @hookimpl
-def container_manager_secret_resolvers() -> Mapping[str, SecretResolver]:
+def container_manager_secret_resolvers() -> "Mapping[str, SecretResolver]":
     """The resolver ``gcp-secretmanager``."""
     return {RESOLVER: resolve}

@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 
 from container_manager_core.errors import ConfigurationError
+from container_manager_core.pulling import PullPolicy
 from container_manager_core.secrets import CORE_RESOLVERS
-from container_manager_core.spec import PullPolicy
 
 _ADDRESS = re.compile(r"(unix:///?|(tcp|ssh|http|https)://)[^\s/].*")
 _REFERENCE = re.compile(r"secret://(?P<resolver>[a-z][a-z0-9-]*)/.+")

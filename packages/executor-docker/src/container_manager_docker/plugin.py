@@ -1,10 +1,14 @@
 """Registers the Docker executor; the SDK is imported when the first executor is made."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from container_manager_core.executor import Capability, ContainerExecutor, ExecutorContext, ExecutorType
+from container_manager_core.executor_type import Capability, ExecutorContext, ExecutorType
 from container_manager_core.hookspecs import hookimpl
 from container_manager_docker.options import DockerOptions
+
+if TYPE_CHECKING:
+    from container_manager_core.executor import ContainerExecutor
 
 CAPABILITIES = frozenset(
     {
@@ -23,7 +27,7 @@ CAPABILITIES = frozenset(
 )
 
 
-def _executor(options: DockerOptions, context: ExecutorContext) -> ContainerExecutor:
+def _executor(options: DockerOptions, context: ExecutorContext) -> "ContainerExecutor":
     from container_manager_docker.executor import DockerExecutor
 
     return DockerExecutor(options, context)

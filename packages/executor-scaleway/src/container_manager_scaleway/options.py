@@ -9,7 +9,7 @@ import attrs
 
 from container_manager_core.errors import ConfigurationError
 from container_manager_core.secrets import CORE_RESOLVERS
-from container_manager_scaleway.sizes import LARGEST_CPUS, LARGEST_MEMORY_MIB, LONGEST_SECONDS
+from container_manager_scaleway.limits import LARGEST_CPUS, LARGEST_MEMORY_MIB, LONGEST_SECONDS
 
 _REFERENCE = re.compile(r"secret://(?P<resolver>[a-z][a-z0-9-]*)/.+")
 _REGION = re.compile(r"[a-z]{2}-[a-z]{3}")

@@ -1,13 +1,19 @@
 """Registers the Scaleway executor and its secrets; the SDK is imported when the first of either is used."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from container_manager_core.executor import Capability, ContainerExecutor, ExecutorContext, ExecutorType
+from container_manager_core.executor_type import Capability, ExecutorContext, ExecutorType
 from container_manager_core.hookspecs import hookimpl
-from container_manager_core.secrets import SecretResolver
-from container_manager_scaleway.costs import price_per_hour
 from container_manager_scaleway.options import ScalewayOptions
 from container_manager_scaleway.secret_references import RESOLVER
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from container_manager_core.executor import ContainerExecutor
+    from container_manager_core.secrets import SecretResolver
+    from container_manager_core.spec import ContainerSpec
 
 CAPABILITIES = frozenset(
     {
@@ -21,7 +27,7 @@ CAPABILITIES = frozenset(
 )
 
 
-def _executor(options: ScalewayOptions, context: ExecutorContext) -> ContainerExecutor:
+def _executor(options: ScalewayOptions, context: ExecutorContext) -> "ContainerExecutor":
     from container_manager_scaleway.executor import ScalewayExecutor
 
     return ScalewayExecutor(options, context)
@@ -31,6 +37,12 @@ def _secret(name: str) -> str:
     from container_manager_scaleway.secret_manager import access_secret
 
     return access_secret(name)
+
+
+def _price(options: ScalewayOptions, spec: "ContainerSpec") -> "Decimal":
+    from container_manager_scaleway.costs import price_per_hour
+
+    return price_per_hour(options, spec)
 
 
 @hookimpl
@@ -43,12 +55,12 @@ def container_manager_executors() -> Sequence[ExecutorType]:
             options=ScalewayOptions,
             capabilities=CAPABILITIES,
             factory=_executor,
-            price=price_per_hour,
+            price=_price,
         )
     ]
 
 
 @hookimpl
-def container_manager_secret_resolvers() -> Mapping[str, SecretResolver]:
+def container_manager_secret_resolvers() -> "Mapping[str, SecretResolver]":
     """``secret://scaleway-secretmanager/...``, for jobs that run elsewhere, and for masking what is printed."""
     return {RESOLVER: _secret}

@@ -1,10 +1,7 @@
 """The sizes that Serverless Jobs have.
 
 Any size between the smallest and the largest is accepted: CPU in thousandths of a vCPU, memory in MiB, each free of
-the other. The largest ones, the longest run and the defaults are those of
-https://www.scaleway.com/en/docs/serverless-jobs/reference-content/jobs-limitations/ (read as of 2025-10-23).
-The smallest are the smallest ones that Scaleway's own pages use (``cpu-limit=70 memory-limit=128``, "Methods to deploy
-Serverless Jobs"); the limits page names none.
+the other: see `limits`.
 """
 
 import math
@@ -14,12 +11,7 @@ import attrs
 
 from container_manager_core.executor import Problem
 from container_manager_core.resources import Resources
-
-SMALLEST_MEMORY_MIB = 128
-SMALLEST_MILLI_CPUS = 70
-LARGEST_MEMORY_MIB = 16_384
-LARGEST_CPUS = 6.0
-LONGEST_SECONDS = 86_400
+from container_manager_scaleway.limits import SMALLEST_MEMORY_MIB, SMALLEST_MILLI_CPUS
 
 
 @attrs.frozen(kw_only=True)

@@ -4,20 +4,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from container_manager_core.cli.printing import complain, print_json
-from container_manager_core.facts import executor_facts
+from container_manager_core.executor_type import ExecutorType
 from container_manager_core.plugins import Plugins
 
 
 def print_executors(as_json: bool) -> None:
     """Print every executor type; a plugin that cannot be used is named on stderr."""
     plugins = Plugins.load()
-    facts = [executor_facts(plugins.executor_types[name]) for name in sorted(plugins.executor_types)]
+    facts = [_facts(plugins.executor_types[name]) for name in sorted(plugins.executor_types)]
     if as_json:
         print_json(facts)
     else:
         _print(facts)
     for problem in plugins.problems:
         complain(str(problem), "warning")
+
+
+def _facts(executor_type: ExecutorType) -> Mapping[str, Any]:
+    return {
+        "name": executor_type.name,
+        "title": executor_type.title,
+        "distribution": executor_type.distribution,
+        "automatic": executor_type.automatic,
+        "capabilities": sorted(capability.value for capability in executor_type.capabilities),
+    }
 
 
 def _print(facts: Sequence[Mapping[str, Any]]) -> None:

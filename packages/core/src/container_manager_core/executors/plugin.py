@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from container_manager_core.executor import ExecutorType
-from container_manager_core.executors.mock import MOCK
+from container_manager_core.executor_type import ExecutorType
+from container_manager_core.executors.mock.executor_type import MOCK
 from container_manager_core.executors.process import PROCESS
 from container_manager_core.hookspecs import hookimpl
 

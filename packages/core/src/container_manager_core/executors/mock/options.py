@@ -1,12 +1,23 @@
 """The options of a host on the mock platform."""
 
+from typing import TYPE_CHECKING, Any
+
 import attrs
 
-from container_manager_core.executor import Stream
-from container_manager_core.executors.mock.outcome import Outcome
-from container_manager_core.executors.mock.platform import MockPlatform
+from container_manager_core.errors import InvalidInput
 from container_manager_core.failure import FailureKind
+from container_manager_core.streams import Stream
 from container_manager_core.validation import require_integer, require_number
+
+if TYPE_CHECKING:
+    from container_manager_core.executors.mock.outcome import Outcome
+
+
+def _require_platform(instance: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    from container_manager_core.executors.mock.platform import MockPlatform
+
+    if not isinstance(value, MockPlatform):
+        raise InvalidInput(attribute.name, f"{value!r} is no MockPlatform", "make one in Python, or leave it out")
 
 
 @attrs.frozen(kw_only=True)
@@ -24,7 +35,7 @@ class MockOptions:
         memory_mib: the largest memory that a job may ask for; None is any.
         images: the images that exist; None is all.
         idempotent_launch: whether the platform itself refuses to start an attempt twice.
-        platform: one that was made and scripted in Python and may be shared by several executors; the
+        platform: a `MockPlatform` that was made and scripted in Python and may be shared by several executors; the
             options above then count for nothing. A configuration file cannot name one.
     """
 
@@ -39,7 +50,7 @@ class MockOptions:
     memory_mib: int | None = None
     images: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(tuple))
     idempotent_launch: bool = True
-    platform: MockPlatform | None = attrs.field(default=None, repr=False)
+    platform: Any = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_require_platform))
 
     def __attrs_post_init__(self) -> None:
         require_integer("exit_code", self.exit_code, 0, 255, "")
@@ -49,8 +60,10 @@ class MockOptions:
         require_integer("memory_mib", self.memory_mib, 4, 16 * 1024 * 1024, "MiB")
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> "Outcome":
         """What becomes of every job."""
+        from container_manager_core.executors.mock.outcome import Outcome
+
         outcome = Outcome(
             exit_code=self.exit_code,
             duration_seconds=self.duration_seconds,

@@ -1,14 +1,16 @@
 """What becomes of an execution on the mock platform."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from container_manager_core.errors import CapacityError, ExecutorError, PermanentError
-from container_manager_core.executor import Stream
 from container_manager_core.failure import Failure, FailureKind
-from container_manager_core.job import Usage
+from container_manager_core.streams import Stream
+
+if TYPE_CHECKING:
+    from container_manager_core.job import Usage
 
 PREFIX = "mock."
 _REFUSED = frozenset({FailureKind.IMAGE, FailureKind.QUOTA, FailureKind.CREDENTIALS, FailureKind.SPEC})
@@ -54,7 +56,7 @@ class Outcome:
     exit_code: int | None = 0
     duration_seconds: float = 0.0
     output: tuple[Output, ...] = attrs.field(default=(), converter=_in_order)
-    usage: Usage | None = None
+    usage: "Usage | None" = None
     failure: Failure | None = None
     refusal: ExecutorError | None = None
     start_delay_seconds: float = 0.0

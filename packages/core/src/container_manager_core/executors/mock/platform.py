@@ -6,16 +6,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import attrs
 
 from container_manager_core.clock import Clock, SystemClock, VirtualClock
 from container_manager_core.errors import CapacityError, PermanentError, TransientError
-from container_manager_core.executor import ExecutionRequest
 from container_manager_core.executors.mock.faults import Call, Fault, Faults, ScriptedFaults
 from container_manager_core.executors.mock.outcome import Outcome, Output
 from container_manager_core.failure import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from container_manager_core.executor import ExecutionRequest
 
 _KILLED = 137
 _POLL_SECONDS = 0.01
@@ -101,7 +104,7 @@ class MockPlatform:
     def __init__(
         self,
         *,
-        outcome: Outcome | Callable[[ExecutionRequest], Outcome] | None = None,
+        outcome: "Outcome | Callable[[ExecutionRequest], Outcome] | None" = None,
         clock: Clock | None = None,
         faults: Faults | None = None,
         capacity: int | None = None,
@@ -151,7 +154,7 @@ class MockPlatform:
             return Fault(error=TransientError("the mock platform does not answer", hint="set is_reachable to True"))
         return self.faults(call)
 
-    def start(self, job: ExecutionRequest) -> MockExecution:
+    def start(self, job: "ExecutionRequest") -> MockExecution:
         """Start an execution, or give the one of that name where the platform is idempotent.
 
         Raises:
@@ -253,7 +256,7 @@ class MockPlatform:
             return timeout_seconds
         return min(timeout_seconds, max(self._due[0][0] - self.clock.monotonic(), 0.0))
 
-    def _refuse(self, job: ExecutionRequest, outcome: Outcome) -> None:
+    def _refuse(self, job: "ExecutionRequest", outcome: Outcome) -> None:
         if self._images is not None and job.spec.image not in self._images:
             raise PermanentError(
                 f"there is no image {job.spec.image!r} on the mock platform",
@@ -266,7 +269,7 @@ class MockPlatform:
         if self._capacity is not None and self._running >= self._capacity:
             raise CapacityError(f"the mock platform runs {self._running} executions already, its capacity")
 
-    def _add(self, job: ExecutionRequest, outcome: Outcome) -> MockExecution:
+    def _add(self, job: "ExecutionRequest", outcome: Outcome) -> MockExecution:
         created = self.clock.monotonic()
         started = created + outcome.start_delay_seconds
         number = next(self._order)

@@ -1,10 +1,15 @@
 """The process executor as the core registers it; the executor itself is imported when one is made."""
 
-from container_manager_core.executor import Capability, ContainerExecutor, ExecutorContext, ExecutorType
+from typing import TYPE_CHECKING
+
+from container_manager_core.executor_type import Capability, ExecutorContext, ExecutorType
 from container_manager_core.executors.process.options import ProcessOptions
 
+if TYPE_CHECKING:
+    from container_manager_core.executor import ContainerExecutor
 
-def _make(options: ProcessOptions, context: ExecutorContext) -> ContainerExecutor:
+
+def _make(options: ProcessOptions, context: ExecutorContext) -> "ContainerExecutor":
     from container_manager_core.executors.process.executor import ProcessExecutor
 
     return ProcessExecutor(options, context)
