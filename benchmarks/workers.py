@@ -24,7 +24,7 @@ _SPEC = ContainerSpec(image="registry.example/app:1", command=("true",))
 def main() -> None:
     """Measure in turn and print the row."""
     parser = options(__doc__)
-    parser.add_argument("--jobs", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--width", type=int, default=10, help="places of each worker")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
