@@ -10,14 +10,14 @@ from typing import Any
 
 from container_manager_core.store.protocol import GLANCE_SECONDS, TOLD_GLANCE_SECONDS
 
-_PAUSES_SECONDS = (0.004, 0.016)
-"""What is heard is the writing; what was written holds, and can be read, only once it is on disk."""
+_PAUSES_SECONDS = (0.002, 0.003, 0.005, 0.010)
+"""What is heard is the writing; what was written holds, and can be read, only once it is on disk, sooner or later."""
 
 _UNREST_SECONDS = 0.3
 
 
 class Writes:
-    """Calls after writes to a file, in a thread of its own: some milliseconds later, and once more.
+    """Calls after writes to a file, in a thread of its own: some milliseconds later, and a few times more.
 
     It listens for as long as there is somebody to be called.
 
@@ -45,7 +45,7 @@ class Writes:
         return TOLD_GLANCE_SECONDS if self.are_heard and has_ceased else GLANCE_SECONDS
 
     def tell(self, call: Callable[[], None]) -> Callable[[], None]:
-        """Have it called after a write, or after several, at most a hundred times a second; returns what ends it.
+        """Have it called after a write, or after several, at most two hundred times a second; returns what ends it.
 
         Where writes cannot be heard, it is called by `announce` alone.
         """
