@@ -9,25 +9,18 @@ batches of 100 and one at a time, in turn on all databases of one kind, there an
 thousand finished jobs to each. That the cost stays flat is taken as: at most 1.2 times that of the smallest.
 """
 
-import sqlite3
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from measuring.figure import Figure, options, ratio, show
-from measuring.history import fill_postgres, fill_sqlite
-from measuring.moves import WORKER, finished, new_jobs, work_off
-from measuring.project import project
+from measuring.history import on_postgres, on_sqlite
+from measuring.moves import new_jobs, work_off
 
-from container_manager_core.clock import SystemClock
-from container_manager_core.store.protocol import Claim, JobStore, Record
-from container_manager_core.store.sqlite import SqliteStore
+from container_manager_core.store.protocol import JobStore
 
 _SMALLEST = 1_000
-_LEASE_SECONDS = 86_400.0
 _JOBS = {100: 500, 1: 50}
 """How many jobs a round works off in batches of so many."""
 _MOST = 1.2
@@ -46,67 +39,12 @@ def main() -> None:
     sizes = [_SMALLEST * 10**power for power in range(10) if _SMALLEST * 10**power <= largest]
     found: dict[tuple[str, int], Costs] = {}
     for title, opened in (("SQLite", on_sqlite), ("PostgreSQL through Django", on_postgres)):
-        with opened(sizes) as stores:
+        with opened({size: {"completed": size} for size in sizes}) as stores:
             for batch, costs in measure(stores, rounds).items():
                 found[title, batch] = costs
                 tell(title, batch, costs)
     if given.plot:
         draw(found, given.plot)
-
-
-@contextmanager
-def on_sqlite(sizes: list[int]) -> Iterator[Mapping[int, JobStore]]:
-    """Files of the core's own store."""
-    with tempfile.TemporaryDirectory() as folder:
-        stores = {}
-        for size in sizes:
-            path = Path(folder) / f"{size}.sqlite3"
-            stores[size] = SqliteStore(path, SystemClock())
-            finish_one(stores[size])
-            with sqlite3.connect(path) as connection:
-                connection.execute("PRAGMA cache_size = -524288")
-                fill_sqlite(connection, "completed", size - 1)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.close()
-        yield stores
-        for store in stores.values():
-            store.close()
-
-
-@contextmanager
-def on_postgres(sizes: list[int]) -> Iterator[Mapping[int, JobStore]]:
-    """Databases of one server, each with our tables."""
-    with project("postgresql") as url:
-        import psycopg
-        from django.db import connections
-
-        from container_manager.store.rows import EXECUTIONS, JOBS
-        from container_manager.store.store import OrmStore
-
-        server = url.rpartition("/")[0]
-        stores = {}
-        with psycopg.connect(f"{server}/template1", autocommit=True) as connection:
-            for size in sizes:
-                connection.execute(f"CREATE DATABASE of_{size} TEMPLATE postgres")
-        for size in sizes:
-            connections.settings[f"of_{size}"] = connections.settings["default"] | {"NAME": f"of_{size}"}
-            stores[size] = OrmStore(f"of_{size}")
-            stores[size].database.pool()
-            finish_one(stores[size])
-            with psycopg.connect(f"{server}/of_{size}", autocommit=True) as connection:
-                fill_postgres(connection, JOBS, EXECUTIONS, "completed", size - 1)
-                connection.execute(f"VACUUM ANALYZE {JOBS}, {EXECUTIONS}")
-                connection.execute("CHECKPOINT")
-        yield stores
-        for store in stores.values():
-            store.close()
-
-
-def finish_one(store: JobStore) -> None:
-    """Bring one job to its end: the one that is copied."""
-    store.heartbeat(WORKER, _LEASE_SECONDS)
-    store.add_many(new_jobs(1))
-    store.record_many([Record(job=finished(job)) for job in store.claim(Claim(worker=WORKER, limit=1))])
 
 
 def measure(stores: Mapping[int, JobStore], rounds: int) -> Mapping[int, Costs]:

@@ -1,10 +1,86 @@
-"""Jobs that fill the tables: copies of one job that is there, written with SQL alone."""
+"""Stores with a history: their tables are filled with copies of one job that is there, written with SQL alone."""
 
 import sqlite3
-from typing import Any
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from container_manager_core.clock import SystemClock
+from container_manager_core.store.protocol import Claim, JobStore, Record
+from container_manager_core.store.sqlite import SqliteStore
+from measuring.moves import WORKER, finished, new_jobs
+from measuring.project import project
+
+K = TypeVar("K", int, str)
+
+Histories = Mapping[K, Mapping[str, int]]
+"""By the name of a store, how many jobs of which status it is to have: completed, then pending."""
+
+_LEASE_SECONDS = 86_400.0
 
 
-def fill_sqlite(connection: sqlite3.Connection, status: str, number: int) -> None:
+@contextmanager
+def on_sqlite(histories: Histories[K]) -> Iterator[Mapping[K, JobStore]]:
+    """Files of the core's own store."""
+    with tempfile.TemporaryDirectory() as folder:
+        stores = {}
+        for name, numbers in histories.items():
+            path = Path(folder) / f"{name}.sqlite3"
+            stores[name] = SqliteStore(path, SystemClock())
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA cache_size = -524288")
+                for status, number in numbers.items():
+                    _begin(stores[name], status)
+                    _fill_sqlite(connection, status, number - 1)
+                    connection.commit()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
+        yield stores
+        for store in stores.values():
+            store.close()
+
+
+@contextmanager
+def on_postgres(histories: Histories[K]) -> Iterator[Mapping[K, JobStore]]:
+    """Databases of one server, each with our tables, vacuumed and analysed, as on a server that has lived that long."""
+    with project("postgresql") as url:
+        import psycopg
+        from django.db import connections
+
+        from container_manager.store.rows import EXECUTIONS, JOBS
+        from container_manager.store.store import OrmStore
+
+        server = url.rpartition("/")[0]
+        stores = {}
+        with psycopg.connect(f"{server}/template1", autocommit=True) as connection:
+            for name in histories:
+                connection.execute(f"CREATE DATABASE of_{name} TEMPLATE postgres")
+        for name, numbers in histories.items():
+            connections.settings[f"of_{name}"] = connections.settings["default"] | {"NAME": f"of_{name}"}
+            stores[name] = OrmStore(f"of_{name}")
+            stores[name].database.pool()
+            with psycopg.connect(f"{server}/of_{name}", autocommit=True) as connection:
+                for status, number in numbers.items():
+                    _begin(stores[name], status)
+                    _fill_postgres(connection, JOBS, EXECUTIONS, status, number - 1)
+                connection.execute(f"VACUUM ANALYZE {JOBS}, {EXECUTIONS}")
+                connection.execute("CHECKPOINT")
+        yield stores
+        for store in stores.values():
+            store.close()
+
+
+def _begin(store: JobStore, status: str) -> None:
+    """Store the job that is copied."""
+    store.heartbeat(WORKER, _LEASE_SECONDS)
+    store.add_many(new_jobs(1))
+    if status == "completed":
+        store.record_many([Record(job=finished(job)) for job in store.claim(Claim(worker=WORKER, limit=1))])
+
+
+def _fill_sqlite(connection: sqlite3.Connection, status: str, number: int) -> None:
     """Copies of one job of that status, each with an id of its own, a microsecond apart."""
     names = [row[1] for row in connection.execute("PRAGMA table_info(jobs)")]
     of_copy = {"number": "NULL", "id": "randomblob(16)", "created_at": "created_at + series.value"}
@@ -17,7 +93,7 @@ def fill_sqlite(connection: sqlite3.Connection, status: str, number: int) -> Non
     )
 
 
-def fill_postgres(connection: Any, jobs: str, executions: str, status: str, number: int) -> None:
+def _fill_postgres(connection: Any, jobs: str, executions: str, status: str, number: int) -> None:
     """Copies of one job of that status, each with an id of its own, a microsecond apart, and of its attempts.
 
     Args:
