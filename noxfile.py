@@ -99,8 +99,8 @@ FAULTS = ["--ignore=tests/faults"]
 """Minutes of waiting for real engines: injected once, on the newest Python, and with nothing beside them."""
 LESS = [*FAULTS, *(f"--ignore=tests/{folder}" for folder in ("executors", "project"))]
 """Left out where neither the oldest nor the newest Python runs the tests: what hardly depends on versions."""
-PARALLEL = ["-n", "4"]
-"""Most of the tests' time is waiting, so that even two cores are worth four processes."""
+PARALLEL = ["-n", "6"]
+"""Most of the tests' time is waiting, so that even two cores are worth six processes."""
 
 
 DJANGO_ONCE = [
