@@ -3,8 +3,8 @@
     python benchmarks/history.py [--quick] [--finished N] [--ready N]
 
 Per kind of database two of them: one with a few ready jobs and nothing else, and one with the history, written into the
-tables with SQL alone (`measuring.history`). Both claim in turn, jobs that nobody has claimed yet; between two claims
-nothing is written. Also told: claims of 100.
+tables with SQL alone (`measuring.history`). Both claim in turn, some claims each, jobs that nobody has claimed yet;
+between two claims nothing is written. Also told: claims of 100.
 """
 
 import statistics
@@ -17,7 +17,8 @@ from measuring.moves import WORKER
 from container_manager_core.store.protocol import Claim, JobStore
 
 _FEW = 2500
-_CLAIMS = {1: 200, 100: 10}
+_CLAIMS = {1: (10, 20), 100: (5, 2)}
+"""By number of jobs: how many turns of how many claims."""
 
 
 def main() -> None:
@@ -41,12 +42,14 @@ def main() -> None:
 
 def compare(database: str, empty: JobStore, long: JobStore, history: str) -> None:
     """Claim from both in turn, and print the rows."""
-    for limit, number in _CLAIMS.items():
-        short_times, long_times = [], []
-        for _ in range(number + 2):
-            short_times.append(claimed(empty, limit))
-            long_times.append(claimed(long, limit))
-        short_times, long_times = short_times[2:], long_times[2:]  # the first two warm up
+    for limit, (turns, claims) in _CLAIMS.items():
+        short_times: list[float] = []
+        long_times: list[float] = []
+        for turn in range(turns + 1):
+            for store, times in ((empty, short_times), (long, long_times)):
+                taken = [claimed(store, limit) for _ in range(claims)]
+                if turn:  # the first one warms up
+                    times += taken
         median = 1000 * statistics.median(long_times)
         how = "a claim of one job" if limit == 1 else f"a claim of {limit} jobs"
         what = f"{database}: {how} with {history}"
