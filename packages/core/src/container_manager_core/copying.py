@@ -28,7 +28,7 @@ def copy_with(value: T, **changes: Any) -> T:
 @cache
 def _plain_fields(kind: type[attrs.AttrsInstance]) -> frozenset[str]:
     """The fields that hold what they are given, as it is; none of a class with slots, or that does more when made."""
-    if not hasattr(kind, "__dict__") or "__slots__" in vars(kind) or hasattr(kind, "__attrs_post_init__"):
+    if "__slots__" in vars(kind) or hasattr(kind, "__attrs_post_init__"):
         return frozenset()
     return frozenset(
         field.name
