@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -12,6 +13,7 @@ from django.db import DatabaseError, OperationalError, connection
 
 from container_manager.models import (
     BudgetAccount,
+    ContainerExecution,
     ContainerJob,
     ContainerTemplate,
     EnvironmentVariable,
@@ -22,8 +24,12 @@ from container_manager.store.claims import IN_TURN, ready
 from container_manager.store.rows import JOBS
 from container_manager.store.store import OrmStore
 from container_manager.store.troubles import is_busy, is_passing, remedy_of
+from container_manager_core import ContainerSpec, Host, Job, JobStatus, lifecycle
+from container_manager_core.clock import SystemClock
 from container_manager_core.errors import StoreUnavailable
-from container_manager_core.store.protocol import Claim, JobQuery
+from container_manager_core.failure import Failure, FailureKind
+from container_manager_core.job import Route
+from container_manager_core.store.protocol import Claim, JobQuery, Record
 
 ALIKE = ("host", "HOST", "hóst", "host ")
 """Names that a database which compares loosely takes for one."""
@@ -78,6 +84,30 @@ def test_names_that_differ_in_case_accents_or_spaces_are_different(store: OrmSto
     for name in ALIKE:
         for field in ("name", "host", "user"):
             assert [job.name for job in store.list(JobQuery(**{field: name}))] == [name]
+
+
+def test_an_attempt_has_a_row_of_its_own_whatever_becomes_of_its_job(store: OrmStore) -> None:
+    now = SystemClock().now()
+    hosts = (Host(name="a", executor="mock"), Host(name="b", executor="docker"))
+    store.add_many([Job(id=uuid4(), spec=ContainerSpec(image="any"), created_at=now, queued_at=now)])
+    store.heartbeat("w", 600)
+    (job,) = store.claim(Claim(worker="w", limit=1))
+    failure = Failure(kind=FailureKind.PLATFORM, message="gone", hint="look")
+    for number, host in enumerate(hosts):
+        route = Route(host=host.name, reason="any", decided_at=now)
+        job = lifecycle.running(lifecycle.launching(job, host, route, now), "f" * (300 + number), now, {})
+        if number == 0:
+            job = lifecycle.retried(job, failure, now, exit_code=7, finished_at=now, cost=Decimal("0.5"), cleaned=True)
+        else:
+            job = lifecycle.finished(job, JobStatus.COMPLETED, now, exit_code=0, finished_at=now, cleaned=True)
+        assert store.record_many([Record(job=job)]) == ["stored"]
+    names = ("attempt", "executor_type", "host_id", "status", "exit_code", "failure_kind", "failure_hint", "amount")
+    assert list(ContainerExecution.objects.order_by("attempt").values_list(*names)) == [
+        (1, "mock", "a", "failed", 7, failure.kind.value, "look", 500_000),
+        (2, "docker", "b", "completed", 0, "", "", 0),
+    ]
+    for row in ContainerExecution.objects.all():
+        assert (len(row.container_id), row.started_at, row.finished_at) == (299 + row.attempt, now, now)
 
 
 def test_a_search_takes_no_notice_of_case() -> None:

@@ -129,7 +129,8 @@ def test_what_comes_with_every_job_is_planned_once(direct: OrmStore) -> None:
         assert any(words in statement for statement in prepared), words
 
 
-def test_a_record_finds_its_job_by_the_id_however_small_the_table(direct: OrmStore) -> None:
+@pytest.mark.parametrize("number", [1, 100])
+def test_a_record_finds_its_job_by_the_id_however_small_the_table(direct: OrmStore, number: int) -> None:
     """Reading all of some thousand jobs seems less to PostgreSQL than looking for a hundred, which it expects."""
     now = SystemClock().now()
     spec = ContainerSpec(image="any")
@@ -145,9 +146,10 @@ def test_a_record_finds_its_job_by_the_id_however_small_the_table(direct: OrmSto
 
     run(direct, f"ANALYZE {rows.JOBS}")
     direct.heartbeat("w", 600)
-    (job,) = direct.claim(Claim(worker="w", limit=1))
+    claimed = direct.claim(Claim(worker="w", limit=number))
     with direct.database.connected() as connection, connection.execute_wrapper(explain):
-        assert direct.record_many([Record(job=lifecycle.finished(job, JobStatus.CANCELLED, now))]) == ["stored"]
+        ended = [Record(job=lifecycle.finished(job, JobStatus.CANCELLED, now)) for job in claimed]
+        assert direct.record_many(ended) == ["stored"] * number
     plan = "\n".join(lines)
     assert f"{rows.JOBS}_pkey" in plan
     assert f"Seq Scan on {rows.JOBS}" not in plan

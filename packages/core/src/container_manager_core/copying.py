@@ -21,7 +21,7 @@ def copy_with(value: T, **changes: Any) -> T:
     if not _plain_fields(kind).issuperset(changes):
         return attrs.evolve(value, **changes)  # type: ignore[misc]  # its plugin wants the class itself
     copy = object.__new__(kind)
-    copy.__dict__.update(value.__dict__, **changes)
+    object.__setattr__(copy, "__dict__", value.__dict__ | changes)
     return copy
 
 

@@ -26,6 +26,7 @@ T = TypeVar("T")
 _SCALARS = (int, float, str, bool)
 _FACTORY: Any = attrs.Factory
 _SHARED_TEXT_CHARACTERS = 4096
+_quoted = json.encoder.encode_basestring_ascii
 
 
 def to_plain(value: Any) -> Any:
@@ -61,6 +62,8 @@ def to_json(value: Any) -> str:
 
 def plain_to_json(data: Any) -> str:
     """Compact JSON of plain data."""
+    if isinstance(data, str):
+        return _quoted(data)
     return int.__repr__(data) if type(data) is int else _encoder().encode(data)
 
 
@@ -210,6 +213,7 @@ _WRITERS: Mapping[type, Callable[[Any], str]] = {
     datetime: moment_to_json,
     Decimal: lambda amount: f'"{amount}"',
     **dict.fromkeys(_SCALARS, plain_to_json),
+    bool: {False: "false", True: "true"}.__getitem__,
 }
 
 

@@ -9,14 +9,20 @@ import attrs
 from container_manager.store.accounts import Accounts
 from container_manager.store.output import Output
 from container_manager.store.places import Places
-from container_manager.store.writing import writer_of
+from container_manager.store.writing import PostgresWriter, writer_of
 from container_manager_core.store.protocol import Record, RecordOutcome
 
 
 def is_one_statement(vendor: str, records: Sequence[Record]) -> bool:
-    """Whether a batch is written by a single statement, which is a transaction by itself."""
+    """Whether `write_at_once` can write a batch."""
     is_plain = all(record.capacity is None and not record.charges and not record.logs for record in records)
     return vendor == "postgresql" and is_plain and len({record.job.id for record in records}) == len(records)
+
+
+def write_at_once(cursor: Any, records: Sequence[Record]) -> Sequence[str]:
+    """The `RecordOutcome` of each, written by a single statement, which is a transaction by itself."""
+    stored = PostgresWriter(cursor).write(records)
+    return [RecordOutcome.STORED if record.job.id in stored else RecordOutcome.FENCED for record in records]
 
 
 class Batch:

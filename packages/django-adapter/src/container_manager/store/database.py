@@ -70,22 +70,31 @@ class Database:
     @contextmanager
     def connected(self) -> Iterator[BaseDatabaseWrapper]:
         """A connection that is also the ORM's in this thread, while the block runs."""
-        usual = next((one for one in connections.all(initialized_only=True) if one.alias == self.alias), None)
-        if getattr(self._borrowed, "depth", False) or (usual is not None and not self._pooled):
+        if self._uses_djangos:
             yield connections[self.alias]
             return
-        own = self._borrow()
-        connections[self.alias] = own
-        self._borrowed.depth = True
-        try:
-            yield own
-        finally:
-            self._borrowed.depth = False
-            if usual is None:
-                del connections[self.alias]
-            else:
-                connections[self.alias] = usual
-            self._give_back(own)
+        usual = self._usual
+        with _Loan(self) as own:
+            connections[self.alias] = own
+            self._borrowed.depth = True
+            try:
+                yield own
+            finally:
+                self._borrowed.depth = False
+                if usual is None:
+                    del connections[self.alias]
+                else:
+                    connections[self.alias] = usual
+
+    @property
+    def _usual(self) -> BaseDatabaseWrapper | None:
+        """Django's connection of this thread, if it has one."""
+        return next((one for one in connections.all(initialized_only=True) if one.alias == self.alias), None)
+
+    @property
+    def _uses_djangos(self) -> bool:
+        """Whether this thread is to use what Django gives it, which may be the connection lent to it already."""
+        return getattr(self._borrowed, "depth", False) or not (self._pooled or self._usual is None)
 
     def run(self, work: Callable[[Any], T]) -> T:
         """What ``work`` returns, given a cursor: one statement, or reads that need not agree with each other.
@@ -94,6 +103,11 @@ class Database:
             StoreUnavailable: the database cannot be reached.
         """
         return self._patiently(lambda connection: self._with_cursor(connection, work))
+
+    def run_alone(self, work: Callable[[Any], T]) -> T:
+        """The same for a single statement whose ``work`` uses its cursor and nothing else of Django: sooner."""
+        loan = None if self._uses_djangos else _Loan(self)
+        return self._patiently(lambda connection: self._with_cursor(connection, work), loan)
 
     def write(self, work: Callable[[Any], T]) -> T:
         """What ``work`` returns, after what it wrote is durable: all of it, or nothing if it raises.
@@ -118,10 +132,10 @@ class Database:
         with postgresql.cursor_of(connection) as cursor:
             return work(cursor)
 
-    def _patiently(self, attempt: Callable[[BaseDatabaseWrapper], T]) -> T:
+    def _patiently(self, attempt: Callable[[BaseDatabaseWrapper], T], loan: "_Loan | None" = None) -> T:
         started = time.monotonic()
         while True:
-            with self.connected() as connection:
+            with loan or self.connected() as connection:
                 inside = connection.in_atomic_block
                 try:
                     return attempt(connection)
@@ -158,3 +172,21 @@ class Database:
     def _translated(self, error: Exception) -> StoreUnavailable:
         problem = " ".join(str(error).split())
         return StoreUnavailable(f"django:{self.alias}", problem or type(error).__name__, remedy_of(error))
+
+
+class _Loan:
+    """A connection of our own, while a block runs; one block after the other.
+
+    Args:
+        database: whose.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> BaseDatabaseWrapper:
+        self._connection = self._database._borrow()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._database._give_back(self._connection)

@@ -32,7 +32,8 @@ def let_prepare(connection: Any) -> None:
 
 def cursor_of(connection: Any) -> Any:
     """A cursor for the store's statements; the ORM, and what receivers of signals do with it, has its own ones."""
-    connection.ensure_connection()
+    if connection.connection is None:
+        connection.ensure_connection()
     if getattr(connection.connection, "prepare_threshold", None) is None:
         return connection.cursor()
     return binding_cursor(connection)
@@ -44,10 +45,8 @@ def binding_cursor(connection: Any) -> Any:
     Django's own, but for an option of the database, writes them into it: that is another statement for each job then,
     and bytes are twice as long.
     """
-    from psycopg import Cursor
-
     wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    return wrap(Cursor(connection.connection))
+    return wrap(connection.Database.Cursor(connection.connection))
 
 
 def is_direct(connection: Any) -> bool:

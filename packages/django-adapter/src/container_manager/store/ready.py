@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from container_manager.store.claims import IN_TURN, not_due, orphaned, overdue, ready
-from container_manager.store.rows import JOBS, LEASES, READ
+from container_manager.store.rows import COLUMNS, JOBS, LEASES, READ
 from container_manager_core.store.protocol import Claim
+
+# As text: read in half the time that a driver's own time of a zone takes, which Django gives it.
+_READ = COLUMNS.replace("created_at", "taken.created_at::text")
+_IN_TURN = IN_TURN.replace("created_at", "taken.created_at")
 
 
 def take_ready(cursor: Any, now: str, claim: Claim) -> Sequence[Sequence[Any]] | None:
@@ -41,7 +45,7 @@ def take_ready(cursor: Any, now: str, claim: Claim) -> Sequence[Sequence[Any]] |
         f" AND EXISTS (SELECT FROM lease) AND {of_ready} {IN_TURN} LIMIT {max(claim.limit, 0)} FOR UPDATE SKIP LOCKED),"
         f" taken AS (UPDATE {JOBS} job SET worker = %s, epoch = epoch + 1 FROM ready WHERE job.id = ready.id"
         f" RETURNING {', '.join(f'job.{column}' for column in READ)})"
-        f" SELECT found, taken.* FROM more LEFT JOIN taken ON true {IN_TURN}",
+        f" SELECT found, {_READ} FROM more LEFT JOIN taken ON true {_IN_TURN}",
         [
             *(*orphaned_values, *overdue_values, wanted),
             claim.worker,

@@ -65,7 +65,6 @@ CHANGED = (
     "attention",
     "overdue_at",
     "worker",
-    "epoch",
     "facts",
     "latest_execution",
 )
@@ -82,14 +81,14 @@ ATTEMPT = (
     "failure_kind",
     "failure_message",
     "failure_hint",
-    "max_memory_usage",
-    "cpu_seconds",
     "started_at",
     "finished_at",
+    "record",
+    "max_memory_usage",
+    "cpu_seconds",
     "launched",
     "cost",
     "amount",
-    "record",
 )
 """The keys of `execution_columns`."""
 
@@ -177,6 +176,7 @@ def added_columns(job: Job, spec: str) -> dict[str, Any]:
         "spec": spec,
         **changed_columns(job, worker=job.worker),
         "host_name": job.host,
+        "epoch": job.epoch,
         "due_at": None if job.cancel_requested_at is not None else due_at(job),
     }
 
@@ -193,7 +193,7 @@ def own_columns(job: Job) -> dict[str, Any]:
 
 
 def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
-    """Every column that a record writes, but `due_at` and the cancellation mark.
+    """Every column that a record writes, but `due_at` and the cancellation mark. It carries `epoch`, and leaves it.
 
     A job without an attempt is on the host that it asks for, which a record does not know of.
     """
@@ -222,7 +222,6 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
         "attention": job.needs_attention,
         "overdue_at": microseconds(job.queue_deadline),
         "worker": worker,
-        "epoch": job.epoch,
         "facts": facts_to_json(job, created=True),
         "latest_execution": record,
     }
@@ -236,7 +235,7 @@ def execution_columns(job: Job, record: str) -> dict[str, Any]:
     """
     execution = job.execution
     assert execution is not None
-    failure, usage = execution.failure, execution.usage
+    failure = execution.failure
     return {
         "job_id": job.id,
         "attempt": execution.attempt,
@@ -248,14 +247,22 @@ def execution_columns(job: Job, record: str) -> dict[str, Any]:
         "failure_kind": failure.kind.value if failure else "",
         "failure_message": text(failure.message) if failure else "",
         "failure_hint": text(failure.hint) if failure else "",
-        "max_memory_usage": usage.peak_memory_bytes if usage else None,
-        "cpu_seconds": usage.cpu_seconds if usage else None,
         "started_at": as_stored(execution.started_at),
         "finished_at": as_stored(execution.finished_at),
+        "record": record,
+        **measured_columns(execution),
+    }
+
+
+def measured_columns(execution: Execution) -> dict[str, Any]:
+    """What an attempt's row has of its use and costs."""
+    usage = execution.usage
+    return {
+        "max_memory_usage": usage.peak_memory_bytes if usage else None,
+        "cpu_seconds": usage.cpu_seconds if usage else None,
         "launched": microseconds(execution.created_at),
         "cost": money(execution.cost),
         "amount": 0 if execution.status.is_live else millionths(execution.cost or Decimal(0)),
-        "record": record,
     }
 
 

@@ -17,7 +17,7 @@ from container_manager.conversion.times import as_stored
 from container_manager.store import rows
 from container_manager.store.accounts import accounts, balances, sums
 from container_manager.store.adding import add, add_one, added_rows
-from container_manager.store.batch import Batch, is_one_statement
+from container_manager.store.batch import Batch, is_one_statement, write_at_once
 from container_manager.store.claims import Claims
 from container_manager.store.database import Database
 from container_manager.store.output import Output
@@ -83,10 +83,10 @@ class OrmStore:
 
         def write_at_once(cursor: Any) -> bool:
             # Inside the caller's transaction, a taken id must spoil no more than this.
-            return connections[self.database.alias].get_autocommit() and add_one(cursor, rows.JOBS, added(), CHANNEL)
+            return cursor.db.get_autocommit() and add_one(cursor, rows.JOBS, added(), CHANNEL)
 
         try:
-            if not (self.database.vendor == "postgresql" and self.database.run(write_at_once)):
+            if not (self.database.vendor == "postgresql" and self.database.run_alone(write_at_once)):
                 self.database.write(write)
         except IntegrityError as error:
             raise InvalidInput("job.id", f"an id is taken ({error})", "make a new one for each job") from error
@@ -161,10 +161,10 @@ class OrmStore:
             return Claims(connections[self.database.alias], cursor, self._now).take(claim)
 
         def take_alone(cursor: Any) -> Sequence[Sequence[Any]] | None:
-            is_alone = connections[self.database.alias].get_autocommit()
+            is_alone = cursor.db.get_autocommit()
             return take_ready(cursor, self._now, claim) if is_alone else None
 
-        taken = self.database.run(take_alone) if self.database.vendor == "postgresql" else None
+        taken = self.database.run_alone(take_alone) if self.database.vendor == "postgresql" else None
         return [rows.job_of(row) for row in (self.database.write(take) if taken is None else taken)]
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:
@@ -174,8 +174,9 @@ class OrmStore:
         def write(cursor: Any) -> Sequence[str]:
             return Batch(connections[self.database.alias], cursor, records).write()
 
-        run = self.database.run if is_one_statement(self.database.vendor, records) else self.database.write
-        return run(write)
+        if is_one_statement(self.database.vendor, records):
+            return self.database.run_alone(lambda cursor: write_at_once(cursor, records))
+        return self.database.write(write)
 
     def release(self, worker: str) -> None:
         def give_back(cursor: Any) -> None:

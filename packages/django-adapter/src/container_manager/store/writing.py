@@ -11,7 +11,7 @@ from uuid import UUID
 from container_manager.store import rows
 from container_manager.store.sql import integer, places, upsert, value, values
 from container_manager.store.wakeup import CHANNEL
-from container_manager_core.job import TERMINAL, JobStatus
+from container_manager_core.job import TERMINAL, Execution, Job, JobStatus
 from container_manager_core.serialising import to_json
 from container_manager_core.store.protocol import Record
 
@@ -115,21 +115,26 @@ class PostgresWriter:
     def write(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
             return set()
-        given = [_given(record) for record in records]
-        self._cursor.execute(_write_statement(_about(len(given))), [json.dumps(given, default=_plain)])
+        self._cursor.execute(_write_statement(), [_encode([_given(record) for record in records])])
         return {job_id for job_id, _ in self._cursor.fetchall()}
 
     def held(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
             return set()
-        conditions = [_condition(record) for record in records]
-        given = _recordset(_CONDITION, _about(len(conditions)))
-        statement = f"WITH given AS ({given}) SELECT id FROM {rows.JOBS} job JOIN given ON {_HELD}"
-        self._cursor.execute(statement, [json.dumps(conditions, default=_plain)])
+        statement = f"WITH given AS ({_recordset(_CONDITION)}) SELECT id FROM {rows.JOBS} job JOIN given ON {_HELD}"
+        self._cursor.execute(statement, [_encode([_condition(record) for record in records])])
         return {job_id for (job_id,) in self._cursor.fetchall()}
 
 
-_CONDITION = {"given_id": "uuid", "held_epoch": "bigint", "held_by": "text", "expected": "text"}
+_CONDITION = {"given_id": "uuid", "held_epoch": "bigint", "same_epoch": "bigint", "held_by": "text", "expected": "text"}
+_EMPTY: Mapping[str, Any] = {
+    **dict.fromkeys(("failure_kind", "failure_message", "failure_hint", "waiting", "executor_type"), ""),
+    **dict.fromkeys(("routing_reason", "container_id", "external_execution_id"), ""),
+    "executor_metadata": {},
+    "attention": False,
+}
+"""What stands in columns that have nothing to say; it is not sent, and reading it would take the server longest."""
+
 _SHARED = {
     "job_id": "id",
     "attempt": "attempt",
@@ -138,8 +143,14 @@ _SHARED = {
     "record": "latest_execution",
 }
 """The columns of an attempt whose values stand in its job's row, by what they are called there."""
+_ALIKE = ("status", "exit_code", "failure_kind", "failure_message", "failure_hint", "started_at", "finished_at")
+"""Those whose values are usually the same as its job's: these are sent where one of them is not."""
+_IDENTIFIERS = ("container_id", "external_execution_id")
+"""Where a job's row has what its attempt's has in ``container_id``; one of them is empty."""
+_SHORTEST_ID = 255
+"""What fits into each of these."""
 _ATTEMPT = {f"a_{column}": column for column in rows.ATTEMPT if column not in _SHARED}
-"""The others, by their names in a statement."""
+"""The ones that can be sent, by their names in a statement."""
 
 _HELD = (
     "job.id = given_id AND job.epoch = held_epoch AND job.worker IS NOT DISTINCT FROM held_by"
@@ -150,38 +161,62 @@ _HELD = (
 def _condition(record: Record) -> dict[str, Any]:
     job = record.job
     expected = None if record.expect is None else record.expect.value
-    return {"given_id": str(job.id), "held_epoch": job.epoch, "held_by": job.worker, "expected": expected}
+    epoch = job.epoch
+    return {
+        "given_id": str(job.id),
+        "held_epoch": epoch,
+        "same_epoch": epoch,
+        "held_by": job.worker,
+        "expected": expected,
+    }
 
 
 def _given(record: Record) -> dict[str, Any]:
     job = record.job
-    given = {**_condition(record), **rows.changed_columns(job, worker=_next_worker(record))}
-    given["given_due_at"] = rows.due_at(job)
-    given["wakes"] = wakes(record)
-    if _writes_attempt(record, {job.id}):
-        attempt = rows.execution_columns(job, "")
-        given.update({name: attempt[column] for name, column in _ATTEMPT.items()})
-    return {name: each for name, each in given.items() if each is not None}
+    changed = rows.changed_columns(job, worker=_next_worker(record))
+    empty = _EMPTY.get
+    given = {name: each for name, each in changed.items() if each is not None and each != empty(name)}
+    given.update(_condition(record))
+    if job.status is JobStatus.PENDING:
+        given["given_due_at"] = rows.due_at(job)
+    if wakes(record):
+        given["wakes"] = True
+    if job.execution is not None and _writes_attempt(record, {job.id}):
+        attempt = rows.measured_columns(job.execution)
+        if _differs(job, job.execution):
+            attempt = rows.execution_columns(job, "")
+            given["differs"] = True
+        for name, each in attempt.items():
+            if each is not None and name not in _SHARED:
+                given[f"a_{name}"] = each
+    return given
 
 
-def _recordset(types: Mapping[str, str], most: int) -> str:
+def _differs(job: Job, attempt: Execution) -> bool:
+    """Whether an attempt's row has anything else in `_ALIKE` than its job's."""
+    return (
+        attempt.status is not job.status
+        or attempt.exit_code != job.exit_code
+        or attempt.failure != job.failure
+        or attempt.started_at != job.started_at
+        or attempt.finished_at != job.finished_at
+        or len(attempt.execution_id or "") > _SHORTEST_ID
+    )
+
+
+def _recordset(types: Mapping[str, str]) -> str:
     """The rows of a JSON text.
 
-    Args:
-        most: how many there can be. PostgreSQL expects a hundred of any text, and to find so many by their ids seems
-            more to it than reading a table of some thousand jobs.
+    PostgreSQL expects a hundred of any text, and to find so many by their ids seems more to it than reading a table of
+    thousands of jobs, as often as the statement runs before the table is analysed again. Of rows in which two columns
+    are equal it expects one.
     """
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    return f"SELECT * FROM json_to_recordset(%s::json) AS given({columns}) LIMIT {most}"
-
-
-def _about(number: int) -> int:
-    """One, or else the next power of ten: a few different statements, whatever the sizes of batches."""
-    return 1 if number == 1 else int(10 ** len(str(number - 1)))
+    return f"SELECT * FROM json_to_recordset(%s::json) AS given({columns}) WHERE held_epoch = same_epoch"
 
 
 @cache
-def _write_statement(most: int) -> str:
+def _write_statement() -> str:
     from container_manager.models import ContainerExecution, ContainerJob
 
     changed = _types(ContainerJob, rows.CHANGED)
@@ -191,28 +226,41 @@ def _write_statement(most: int) -> str:
         **changed,
         "given_due_at": "bigint",
         "wakes": "boolean",
+        "differs": "boolean",
         **{name: attempt[column] for name, column in _ATTEMPT.items()},
     }
-    sources = {**_SHARED, **{column: name for name, column in _ATTEMPT.items()}}
-    shared = ", ".join(f"job.{name}" for name in _SHARED.values())
+    sources = {
+        **{column: name for name, column in _ATTEMPT.items()},
+        **{column: f"CASE WHEN differs THEN a_{column} ELSE {column} END" for column in _ALIKE},
+        "container_id": f"CASE WHEN differs THEN a_container_id ELSE {' || '.join(_IDENTIFIERS)} END",
+        **_SHARED,
+    }
+    returned = dict.fromkeys((*_SHARED.values(), *_ALIKE, *_IDENTIFIERS))
     ended = f"job.status IN ({', '.join(repr(status) for status in _TERMINAL)})"
     kept = f"CASE WHEN given.status = 'pending' AND {ended} THEN NULL ELSE job.cancel_requested END"
     assignments = [
-        *(f"{name} = given.{name}" for name in changed if name != "host_name"),
+        *(f"{name} = {_or_empty(name)}" for name in changed if name != "host_name"),
         "host_name = coalesce(given.host_name, job.docker_host_id)",
         f"cancel_requested = {kept}",
         f"due_at = CASE WHEN {kept} IS NOT NULL THEN NULL ELSE given_due_at END",
     ]
     rest = ", ".join(f"{name} = excluded.{name}" for name in attempt if name not in _KEY)
     return (
-        f"WITH given AS MATERIALIZED ({_recordset(types, most)}),"
+        f"WITH given AS MATERIALIZED ({_recordset(types)}),"
         f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD}"
-        f" RETURNING wakes, {shared}, {', '.join(_ATTEMPT)}),"
+        f" RETURNING wakes, differs, {', '.join(f'job.{name}' for name in returned)}, {', '.join(_ATTEMPT)}),"
         f" attempts AS (INSERT INTO {rows.EXECUTIONS} ({', '.join(attempt)})"
         f" SELECT {', '.join(sources[column] for column in attempt)} FROM written"
         f" WHERE a_launched IS NOT NULL ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest})"
         f" SELECT id, CASE WHEN wakes THEN pg_notify('{CHANNEL}', '') END FROM written"
     )
+
+
+def _or_empty(name: str) -> str:
+    if name not in _EMPTY:
+        return f"given.{name}"
+    empty = _EMPTY[name]
+    return f"coalesce(given.{name}, '{empty if isinstance(empty, str) else json.dumps(empty)}')"
 
 
 def _types(model: Any, names: Sequence[str]) -> dict[str, str]:
@@ -230,6 +278,9 @@ def _plain(each: Any) -> Any:
     if isinstance(each, UUID | Decimal):
         return str(each)
     raise TypeError(f"{each!r} has no place in a row")
+
+
+_encode = json.JSONEncoder(default=_plain, separators=(",", ":"), check_circular=False).encode
 
 
 def wakes(record: Record) -> bool:
