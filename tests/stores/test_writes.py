@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from container_manager_core import ContainerSpec, Job
 from container_manager_core.clock import SystemClock
 from container_manager_core.store.sqlite import SqliteStore
 from container_manager_core.store.writes import Writes
@@ -121,7 +123,12 @@ def test_a_store_is_looked_at_seldom_while_it_hears_nothing(tmp_path: Path, hear
     often = store.glance_seconds
     end = store.on_change(heard)
     wait_until(lambda: store.glance_seconds > often)
-    wait_until(lambda: elsewhere.heartbeat("other", 60) is None and store.glance_seconds == often)
+    now = SystemClock().now()
+
+    def write() -> None:
+        elsewhere.add_many([Job(id=uuid4(), spec=ContainerSpec(image="any"), created_at=now, queued_at=now)])
+
+    wait_until(lambda: write() is None and store.glance_seconds == often)
     assert heard.wait_for(1)
     wait_until(lambda: store.glance_seconds > often)
     end()

@@ -86,8 +86,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """The process ends; another opens the same data."""
+        """The process ends; another opens the same data. Workers that hold no job must say again that they live."""
         self.store = self.reopen()
+        holding = {known.job.worker for known in self.known.values()}
+        for worker, until in self.alive.items():
+            if worker not in holding and until > self.clock.now():
+                self.store.heartbeat(worker, (until - self.clock.now()).total_seconds())
 
     def reopen(self) -> JobStore:
         return self.store

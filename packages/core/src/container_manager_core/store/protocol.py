@@ -221,7 +221,10 @@ class JobStore(Protocol):
         ...
 
     def heartbeat(self, worker: str, lease_seconds: float) -> None:
-        """Say that a worker lives: its leases hold for so long from now, by the store's own clock."""
+        """Say that a worker lives: its leases hold for so long from now, by the store's own clock.
+
+        While the worker holds no job, a store may keep this to itself, for as long as it is open.
+        """
         ...
 
     def claim(self, claim: Claim) -> Sequence[Job]:

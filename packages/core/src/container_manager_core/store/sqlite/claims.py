@@ -8,6 +8,7 @@ from typing import Any
 
 from container_manager_core.store.protocol import Claim
 from container_manager_core.store.sqlite import rows
+from container_manager_core.store.sqlite.leases import Leases
 
 # Worded as the partial indexes are, without which SQLite could not use them.
 _ORPHANED = "attention = 1 AND worker IS NULL"
@@ -16,21 +17,23 @@ _NOT_DUE = "status = 'pending' AND worker IS NULL AND due_at IS NOT NULL AND att
 _OVERDUE = "status = 'pending' AND worker IS NULL AND overdue_at IS NOT NULL AND attention = 0"
 _WORKER, _EPOCH = 8, 9
 _DUE_AT_ONCE = 10_000
+_NEVER = (1 << 63) - 1
+_NEXT = f"""SELECT min(coalesce((SELECT min(expires_at) FROM workers), {_NEVER}),
+    coalesce((SELECT min(due_at) FROM jobs INDEXED BY jobs_not_due WHERE {_NOT_DUE}), {_NEVER}),
+    coalesce((SELECT min(overdue_at) FROM jobs INDEXED BY jobs_overdue WHERE {_OVERDUE}), {_NEVER}))"""
 
 Jobs = tuple[str, str, list[Any]]
 """Which jobs: the index to find them by, a condition and its values."""
 
 
-def take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Sequence[Sequence[Any]]:
+def take(connection: sqlite3.Connection, claim: Claim, now: datetime, leases: Leases) -> Sequence[Sequence[Any]]:
     """The rows of a claim's jobs, now held by its worker; leases that have run out are given back first."""
     moment = rows.microseconds(now)
     for (worker,) in connection.execute("SELECT id FROM workers WHERE expires_at <= ?", (moment,)).fetchall():
         _give_back_all(connection, worker)
+    if not leases.put_down(connection, claim.worker, now) or _is_for_none(claim):
+        return []
     holder = rows.text(claim.worker)
-    if not connection.execute("SELECT 1 FROM workers WHERE id = ?", (holder,)).fetchone():
-        return []
-    if _is_for_none(claim):
-        return []
     taken = _select(connection, _orphaned(claim), "created_at, number", -1)
     taken += _select(connection, _overdue(claim, moment), "overdue_at, number", _DUE_AT_ONCE)
     if claim.pending and claim.limit > 0:
@@ -44,8 +47,12 @@ def take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Sequenc
     return [[*row[:_WORKER], holder, row[_EPOCH] + 1, *row[_EPOCH + 1 :]] for row in taken]
 
 
-def is_something_to_take(connection: sqlite3.Connection, claim: Claim, now: datetime) -> bool:
-    """Whether a claim might bring jobs, or has leases to end; reads only, and only the first entries of indexes."""
+def look(connection: sqlite3.Connection, claim: Claim, now: datetime) -> int | None:
+    """Whether a claim might bring jobs, or has leases to end; reads only, and only the first entries of indexes.
+
+    Returns:
+        None if it might; else from when on it may without anybody's writing, as a lease runs out or a time comes.
+    """
     moment = rows.microseconds(now)
     parts: list[Jobs] = []
     if not _is_for_none(claim):
@@ -56,7 +63,10 @@ def is_something_to_take(connection: sqlite3.Connection, claim: Claim, now: date
     expired = "EXISTS (SELECT 1 FROM workers WHERE expires_at <= ?)"
     values = [moment, *(value for *_, values in parts for value in values)]
     (is_found,) = connection.execute(f"SELECT {' OR '.join([expired, *found])}", values).fetchone()
-    return bool(is_found)
+    if is_found:
+        return None
+    (following,) = connection.execute(_NEXT).fetchone()
+    return int(following)
 
 
 def give_back(connection: sqlite3.Connection, worker: str) -> None:

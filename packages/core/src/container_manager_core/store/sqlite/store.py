@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -30,8 +30,9 @@ from container_manager_core.store.protocol import (
 )
 from container_manager_core.store.sqlite import money, rows
 from container_manager_core.store.sqlite.batch import Batch, length
-from container_manager_core.store.sqlite.claims import give_back, is_something_to_take, take
+from container_manager_core.store.sqlite.claims import give_back, look, take
 from container_manager_core.store.sqlite.database import WAIT_SECONDS, Database
+from container_manager_core.store.sqlite.leases import Leases
 from container_manager_core.store.writes import Writes
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
@@ -57,7 +58,9 @@ class SqliteStore:
         self._clock = clock
         self._database = Database(Path(path), self.url, wait_seconds)
         self._installation_id: str | None = None
+        self._leases = Leases(self._database, clock)
         self._has_found = False
+        self._quiet: dict[str, tuple[object, int]] = {}
         self._writes = Writes(Path(f"{path}-wal"))
 
     def installation_id(self) -> str:
@@ -129,23 +132,28 @@ class SqliteStore:
         return [from_json(text, Execution) for _, text in self._database.read(read)]
 
     def heartbeat(self, worker: str, lease_seconds: float) -> None:
-        until = rows.microseconds(self._clock.now() + timedelta(seconds=lease_seconds))
-        query = (
-            "INSERT INTO workers (id, expires_at) VALUES (?, ?)"
-            " ON CONFLICT DO UPDATE SET expires_at = excluded.expires_at"
-        )
-        self._database.write(lambda connection: connection.execute(query, (rows.text(worker), until)))
+        self._leases.renew(worker, lease_seconds)
 
     def claim(self, claim: Claim) -> Sequence[Job]:
         now = self._clock.now()
         # Most looks of an idle worker find nothing, and keep nobody from writing. Who has found something looks again.
-        is_likely = self._has_found and claim.pending
-        if not (is_likely or self._database.read(lambda connection: is_something_to_take(connection, claim, now))):
+        if not (self._has_found and claim.pending) and self._is_quiet(claim, now):
             return []
         # Nothing follows from a claim but what is recorded under it, durably; no worker survives the machine's crash.
-        taken = self._database.write(lambda connection: take(connection, claim, now), durable=False)
+        taken = self._database.write(lambda connection: take(connection, claim, now, self._leases), durable=False)
         self._has_found = bool(taken)
         return [rows.job_of(row) for row in taken]
+
+    def _is_quiet(self, claim: Claim, now: datetime) -> bool:
+        """Whether there is nothing to be claimed; looks once, until somebody writes or a time comes."""
+        seen = (claim, self._database.version())  # before the look: what is written meanwhile makes it another one
+        moment = rows.microseconds(now) or 0
+        known, until = self._quiet.get(claim.worker, (None, 0))
+        if known == seen and moment < until:
+            return True
+        following = self._database.read(lambda connection: look(connection, claim, now))
+        self._quiet[claim.worker] = (seen, following or 0)
+        return following is not None
 
     def record_many(self, records: Sequence[Record]) -> Sequence[str]:
         def write(connection: sqlite3.Connection) -> Sequence[str]:
@@ -158,6 +166,8 @@ class SqliteStore:
 
     def release(self, worker: str) -> None:
         self._database.write(lambda connection: give_back(connection, worker))
+        self._leases.forget(worker)
+        self._quiet.pop(worker, None)
 
     def request_cancel(self, job_ids: Sequence[UUID], now: datetime) -> None:
         query = (
