@@ -83,7 +83,13 @@ def assemble_worker(
         impatient=impatient,
     )
     reconciler = Reconciler(
-        store=store, fleet=fleet, settings=settings, clock=clock, leftovers=settings.immediate_cleanup, kept=False
+        store=store,
+        fleet=fleet,
+        settings=settings,
+        clock=clock,
+        leftovers=settings.immediate_cleanup,
+        kept=False,
+        lost=False,  # it watches over its own jobs, and nobody reads what it finds
     )
     return Worker(
         operations,

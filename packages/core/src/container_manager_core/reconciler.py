@@ -74,6 +74,7 @@ class Reconciler:
         leftovers: whether what has ended, with its result stored, is removed too.
         leftover_age_seconds: only of jobs that ended at least so long ago.
         kept: whether that holds also for what jobs without ``auto_remove`` left.
+        lost: whether running jobs that their platform does not know are told of.
     """
 
     store: JobStore
@@ -83,6 +84,7 @@ class Reconciler:
     leftovers: bool = True
     leftover_age_seconds: float = 0.0
     kept: bool = True
+    lost: bool = True
 
     def reap(
         self,
@@ -110,11 +112,13 @@ class Reconciler:
         # The platform first: an intent is stored before its platform is called, so whatever is listed here
         # and was not forgotten is in the store by the time it is asked.
         owned = self.fleet.executor(host).list_owned()
+        if not (owned or self.lost):
+            return []
         listed = self.store.list(JobQuery(statuses=(JobStatus.RUNNING,), host=host, limit=10_000))
         running = {job.id: job for job in listed}
         findings = [finding for execution in owned if (finding := self._judge(host, execution, running))]
         findings = [self._remove(finding) if finding.kind in remove else finding for finding in findings]
-        return findings + self._lost(host, owned, listed)
+        return findings + (self._lost(host, owned, listed) if self.lost else [])
 
     def _judge(self, host: str, execution: OwnedExecution, running: Mapping[UUID, Job]) -> Finding | None:
         job = self._job(execution, running)
