@@ -9,7 +9,8 @@ from worker.simulation import SETTINGS, Simulation
 from container_manager_core import ContainerSpec, Host, JobStatus
 from container_manager_core.errors import TransientError
 from container_manager_core.executor import ExecutionRequest
-from container_manager_core.executors.mock import MockExecutor, Outcome
+from container_manager_core.executors.mock import Outcome
+from container_manager_core.executors.mock.executor import MockExecutor
 from container_manager_core.reconciler import FindingKind
 
 FOREVER = Outcome(duration_seconds=float("inf"))
@@ -156,13 +157,14 @@ def test_what_runs_is_read_at_once_and_not_job_by_job(monkeypatch: pytest.Monkey
 def test_a_worker_does_not_read_the_store_where_a_platform_has_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     world = Simulation(settings=attrs.evolve(SETTINGS, reap_interval_seconds=5))
     world.submit()
-    world.run(world.worker())
+    worker = world.worker()
+    world.run(worker)
     asked: list[object] = []
     read: list[object] = []
     list_owned = MockExecutor.list_owned
     monkeypatch.setattr(MockExecutor, "list_owned", lambda self: asked.append(self) or list_owned(self))
     monkeypatch.setattr(world.store, "list", lambda query: read.append(query) or [])
-    world.run(world.worker(), seconds=20)
+    world.run(worker, seconds=20)
     assert len(asked) >= 3
     assert read == []
 
