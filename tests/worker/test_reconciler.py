@@ -164,7 +164,9 @@ def test_a_worker_does_not_read_the_store_where_a_platform_has_nothing(monkeypat
     list_owned = MockExecutor.list_owned
     monkeypatch.setattr(MockExecutor, "list_owned", lambda self: asked.append(self) or list_owned(self))
     monkeypatch.setattr(world.store, "list", lambda query: read.append(query) or [])
-    world.run(worker, seconds=20)
+    for _ in range(20):
+        world.clock.advance(1)
+        worker.step()
     assert len(asked) >= 3
     assert read == []
 
