@@ -196,6 +196,17 @@ def test_a_lost_execution_is_not_found_any_more(clock: VirtualClock) -> None:
     assert executor.list_owned() == []
 
 
+def test_one_that_is_stopped_before_it_has_started_is_over(clock: VirtualClock) -> None:
+    platform = MockPlatform(clock=clock, outcome=Outcome(duration_seconds=100, start_delay_seconds=60))
+    executor, request = executor_on(platform), request_for()
+    executor.launch_job(request)
+    state = executor.check_status(request.name)
+    assert (state.status, state.started_at) == (ExecutionStatus.RUNNING, None)
+    executor.cancel(request.name, 0)
+    state = executor.check_statuses([request.name])[request.name]
+    assert (state.has_ended, state.exit_code, state.started_at, state.finished_at) == (True, 137, None, clock.now())
+
+
 def test_the_same_seed_brings_the_same_faults() -> None:
     calls = [Call(method="launch_job", name=f"job-{number}", number=1) for number in range(300)]
     first, again, other = ([fault is not None for fault in map(SeededFaults(seed, 0.3), calls)] for seed in (1, 1, 2))

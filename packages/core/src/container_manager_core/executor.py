@@ -311,6 +311,11 @@ class ContainerExecutor(ABC):
         """Peak memory and CPU time so far, or None where the platform has none."""
         return None
 
+    def sample_usage(self, execution_ids: Sequence[str]) -> None:
+        """Look at the use of executions that run, at every poll: some platforms tell none once they have ended."""
+        for execution_id in execution_ids:
+            self.get_usage(execution_id)
+
     def harvest_job(self, job: ExecutionRequest) -> Harvest:
         """All that the ended execution ``job.execution_id`` leaves behind. Removes nothing; repeatable."""
         execution_id = job.execution_id or ""

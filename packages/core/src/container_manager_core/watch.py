@@ -123,9 +123,7 @@ class Watch:
     def _check_statuses(self, host: str, execution_ids: Sequence[str]) -> None:
         executor = self._fleet.executor(host)
         states = executor.check_statuses(execution_ids)
-        for execution_id, state in states.items():
-            if state.status is ExecutionStatus.RUNNING:
-                executor.get_usage(execution_id)
+        executor.sample_usage([each for each, state in states.items() if state.status is ExecutionStatus.RUNNING])
         self._post(partial(self._note, host, states))
 
     def _note(self, host: str, states: Mapping[str, ExecutionState]) -> None:

@@ -31,6 +31,7 @@ from container_manager_core.spec import ContainerSpec
 Answer = TypeVar("Answer")
 
 _NOT_FOUND = ExecutionState(status=ExecutionStatus.NOT_FOUND)
+_STARTING = ExecutionState(status=ExecutionStatus.RUNNING)
 _LOOK_SECONDS = 0.5
 
 
@@ -67,10 +68,10 @@ class MockExecutor(ContainerExecutor):
         return execution.execution_id if execution is not None else None
 
     def check_status(self, execution_id: str) -> ExecutionState:
-        return self._call("check_status", execution_id, lambda: self._state(execution_id))
+        return self._call("check_status", execution_id, lambda: self._states([execution_id])[execution_id])
 
     def check_statuses(self, execution_ids: Sequence[str]) -> Mapping[str, ExecutionState]:
-        return self._call("check_statuses", "", lambda: {each: self._state(each) for each in execution_ids})
+        return self._call("check_statuses", "", lambda: self._states(execution_ids))
 
     def read_logs(self, execution_id: str, cursor: str = "", *, limit: int = 1_048_576) -> LogPage:
         if cursor and not cursor.isdecimal():
@@ -80,6 +81,9 @@ class MockExecutor(ContainerExecutor):
     def get_usage(self, execution_id: str) -> Usage | None:
         execution = self._call("get_usage", execution_id, lambda: self._platform.get(execution_id))
         return execution.outcome.usage if execution is not None else None
+
+    def sample_usage(self, execution_ids: Sequence[str]) -> None:
+        """Nothing: the script says it at the end as well."""
 
     def cancel(self, execution_id: str, grace_seconds: float) -> None:
         self._call("cancel", execution_id, lambda: self._platform.stop(execution_id, grace_seconds))
@@ -138,22 +142,10 @@ class MockExecutor(ContainerExecutor):
             execution = self._platform.start(job)
         return Launch(execution_id=execution.execution_id, metadata={"image": job.spec.image})
 
-    def _state(self, execution_id: str) -> ExecutionState:
-        execution = self._platform.get(execution_id)
-        if execution is None:
-            return _NOT_FOUND
+    def _states(self, execution_ids: Sequence[str]) -> Mapping[str, ExecutionState]:
         now = self._platform.clock.monotonic()
-        started_at = execution.time_of(execution.started) if now >= execution.started else None
-        if now < execution.end:
-            return ExecutionState(status=ExecutionStatus.RUNNING, started_at=started_at)
-        code, failure = execution.exit_code, execution.outcome.failure
-        return ExecutionState(
-            status=ExecutionStatus.FAILED if code is None else ExecutionStatus.EXITED,
-            exit_code=code,
-            failure=failure,
-            started_at=started_at,
-            finished_at=execution.time_of(execution.end),
-        )
+        found = zip(execution_ids, self._platform.find(execution_ids), strict=True)
+        return {each: _NOT_FOUND if execution is None else _state(execution, now) for each, execution in found}
 
     def _read(self, execution_id: str, cursor: str, limit: int) -> LogPage:
         """The cursor counts the bytes of both streams together, in the order in which they were written."""
@@ -182,6 +174,23 @@ class MockExecutor(ContainerExecutor):
             name=execution.name,
             job_id=execution.job_id,
             attempt=execution.attempt,
-            status=self._state(execution.execution_id).status,
+            status=_state(execution, self._platform.clock.monotonic()).status,
             created_at=execution.created_at,
         )
+
+
+def _state(execution: MockExecution, now: float) -> ExecutionState:
+    has_started = now >= execution.started
+    if now < execution.end:
+        if has_started and execution.running is None:
+            started_at = execution.time_of(execution.started)
+            execution.running = ExecutionState(status=ExecutionStatus.RUNNING, started_at=started_at)
+        return execution.running or _STARTING
+    code = execution.exit_code
+    return ExecutionState(
+        status=ExecutionStatus.FAILED if code is None else ExecutionStatus.EXITED,
+        exit_code=code,
+        failure=execution.outcome.failure,
+        started_at=execution.time_of(execution.started) if has_started else None,
+        finished_at=execution.time_of(execution.end),
+    )

@@ -18,7 +18,7 @@ from container_manager_core.executors.mock.outcome import Outcome, Output
 from container_manager_core.failure import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from container_manager_core.executor import ExecutionRequest
+    from container_manager_core.executor import ExecutionRequest, ExecutionState
 
 _KILLED = 137
 _POLL_SECONDS = 0.01
@@ -35,6 +35,7 @@ class MockExecution:
         created, started, end: when it was launched, starts and ends.
         exit_code: with which it ends.
         output: what it writes, with the time of each piece.
+        running: what is told of it while it runs, once somebody has asked.
     """
 
     execution_id: str
@@ -50,6 +51,7 @@ class MockExecution:
     exit_code: int | None
     output: tuple[Output, ...]
     is_stopping: bool = False
+    running: "ExecutionState | None" = None
 
     def time_of(self, seconds: float) -> datetime:
         """The wall clock at a time of the monotonic one, as if it had never been set since the launch."""
@@ -174,17 +176,23 @@ class MockPlatform:
 
     def get(self, execution_id: str) -> MockExecution | None:
         """The execution of that id, while it can be seen."""
+        return self.find([execution_id])[0]
+
+    def find(self, execution_ids: Sequence[str]) -> list[MockExecution | None]:
+        """The same of many."""
         with self._changed:
-            execution = self._executions.get(execution_id)
-            return execution if execution is not None and self._is_visible(execution) else None
+            now = self.clock.monotonic()
+            found = (self._executions.get(each) for each in execution_ids)
+            return [each if each is not None and self._is_visible(each, now) else None for each in found]
 
     def owned(self, installation_id: str) -> list[MockExecution]:
         """Everything of an installation that can be seen."""
         with self._changed:
+            now = self.clock.monotonic()
             return [
                 execution
                 for execution in self._executions.values()
-                if execution.installation_id == installation_id and self._is_visible(execution)
+                if execution.installation_id == installation_id and self._is_visible(execution, now)
             ]
 
     def written(self, execution: MockExecution) -> list[Output]:
@@ -306,7 +314,7 @@ class MockPlatform:
                 self._running -= 1
                 self._ended.append((execution.installation_id, execution_id))
 
-    def _is_visible(self, execution: MockExecution) -> bool:
-        age = self.clock.monotonic() - execution.created
+    def _is_visible(self, execution: MockExecution, now: float) -> bool:
+        age = now - execution.created
         lost_after = execution.outcome.lost_after_seconds
         return age >= self.visible_after_seconds and (lost_after is None or age < lost_after)
