@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,6 +17,7 @@ from django.utils import formats, timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 
 from container_manager.admin import passes
 from container_manager.admin.amounts import NOTHING, age_text, duration_text, money_text
@@ -99,20 +100,35 @@ def status_cell(job: ContainerJob) -> SafeString:
 
 def host_cell(job: ContainerJob) -> SafeString:
     """Where it is or was, or where it is to go; and by which executor."""
-    executor = job.executor_type or job.preferred_executor
-    return format_html('{} <span class="cm-why">{}</span>', job.host_name or NOTHING, executor)
+    return _host_cell(job.host_name or NOTHING, job.executor_type or job.preferred_executor)
+
+
+@lru_cache(maxsize=1024)
+def _host_cell(host: str, executor: str) -> SafeString:
+    return format_html('{} <span class="cm-why">{}</span>', host, executor)
 
 
 def moment_cell(moment: datetime) -> SafeString:
     """A time as its age, with the exact time behind it."""
-    exact = formats.date_format(timezone.localtime(moment) if timezone.is_aware(moment) else moment, "DATETIME_FORMAT")
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, age_text(moment))
+    zone = timezone.get_current_timezone_name() if timezone.is_aware(moment) else None
+    return mark_safe(f"{_time_tag(moment, zone, get_language())}{age_text(moment)}</time>")
+
+
+@lru_cache(maxsize=4096)
+def _time_tag(moment: datetime, zone: str | None, language: str | None) -> SafeString:
+    """What does not change of it: who looks again, or looks at the same jobs as others, gets it as it is.
+
+    Args:
+        zone, language: the current ones, which decide how a time is written.
+    """
+    exact = formats.date_format(timezone.localtime(moment) if zone else moment, "DATETIME_FORMAT")
+    return format_html('<time datetime="{}" title="{}">', moment.isoformat(), exact)
 
 
 def spent_cell(job: ContainerJob) -> SafeString:
     """From its first start to its end, or until now; and what it cost, or is expected to cost."""
-    cost = "" if job.cost is None else money_text(job.cost, estimated=job.actual_cost is None)
-    return format_html('{} <span class="cm-why">{}</span>', duration_cell(job), cost)
+    cost = "" if job.cost is None else escape(money_text(job.cost, estimated=job.actual_cost is None))
+    return mark_safe(f'{duration_cell(job)} <span class="cm-why">{cost}</span>')
 
 
 def duration_cell(job: ContainerJob) -> SafeString:
