@@ -1,5 +1,6 @@
 """PostgreSQL's statements: prepared on connections of the store's own but not through a pooler, and planned well."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from project.settings import database
 from container_manager.models import ContainerJob
 from container_manager.store import rows
 from container_manager.store.store import OrmStore
+from container_manager.store.writing import _WORDED
 from container_manager_core import ContainerSpec, Job, JobStatus, lifecycle
 from container_manager_core.clock import SystemClock, VirtualClock
 from container_manager_core.store.protocol import Claim, JobStore, Record
@@ -153,6 +155,23 @@ def test_a_record_finds_its_job_by_the_id_however_small_the_table(direct: OrmSto
     plan = "\n".join(lines)
     assert f"{rows.JOBS}_pkey" in plan
     assert f"Seq Scan on {rows.JOBS}" not in plan
+
+
+def test_a_thread_that_had_no_connection_of_django_has_none_afterwards() -> None:
+    """Nobody would close it; and whatever finds one there uses it from then on."""
+    store = OrmStore(DIRECT)
+    _WORDED.clear()
+    left: list[Any] = []
+
+    def work() -> None:
+        work_off(store, 2)
+        left.extend(connections.all(initialized_only=True))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    store.close()
+    assert left == []
 
 
 def test_a_connection_keeps_only_so_many_plans(direct: OrmStore) -> None:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -115,7 +114,7 @@ class PostgresWriter:
     def write(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
             return set()
-        self._cursor.execute(_write_statement(), [_encode([_given(record) for record in records])])
+        self._cursor.execute(_write_statement(self._cursor.db), [_encode([_given(record) for record in records])])
         return {job_id for job_id, _ in self._cursor.fetchall()}
 
     def held(self, records: Sequence[Record]) -> set[UUID]:
@@ -151,6 +150,9 @@ _SHORTEST_ID = 255
 """What fits into each of these."""
 _ATTEMPT = {f"a_{column}": column for column in rows.ATTEMPT if column not in _SHARED}
 """The ones that can be sent, by their names in a statement."""
+
+_WORDED: dict[str, str] = {}
+"""The statement that writes, by the database's alias: its columns have the types that the models give them."""
 
 _HELD = (
     "job.id = given_id AND job.epoch = held_epoch AND job.worker IS NOT DISTINCT FROM held_by"
@@ -215,12 +217,18 @@ def _recordset(types: Mapping[str, str]) -> str:
     return f"SELECT * FROM json_to_recordset(%s::json) AS given({columns}) WHERE held_epoch = same_epoch"
 
 
-@cache
-def _write_statement() -> str:
+def _write_statement(connection: Any) -> str:
+    known = _WORDED.get(connection.alias)
+    if known is None:
+        known = _WORDED[connection.alias] = _worded(connection)
+    return known
+
+
+def _worded(connection: Any) -> str:
     from container_manager.models import ContainerExecution, ContainerJob
 
-    changed = _types(ContainerJob, rows.CHANGED)
-    attempt = _types(ContainerExecution, rows.ATTEMPT)
+    changed = _types(connection, ContainerJob, rows.CHANGED)
+    attempt = _types(connection, ContainerExecution, rows.ATTEMPT)
     types = {
         **_CONDITION,
         **changed,
@@ -263,11 +271,8 @@ def _or_empty(name: str) -> str:
     return f"coalesce(given.{name}, '{empty if isinstance(empty, str) else json.dumps(empty)}')"
 
 
-def _types(model: Any, names: Sequence[str]) -> dict[str, str]:
+def _types(connection: Any, model: Any, names: Sequence[str]) -> dict[str, str]:
     """The columns with their types on PostgreSQL."""
-    from django.db import connections
-
-    connection = next(each for each in connections.all() if each.vendor == "postgresql")
     fields = {field.column: field for field in model._meta.concrete_fields}
     return {name: fields[name].db_type(connection) for name in names}
 
