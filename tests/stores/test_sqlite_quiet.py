@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -173,5 +174,5 @@ def test_an_idle_worker_leaves_nothing_behind(
     statements.clear()
     store.heartbeat("w", LEASE)
     assert statements == []
-    with sqlite3.connect(tmp_path / "jobs.sqlite3") as connection:
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite3")) as connection:
         assert connection.execute("SELECT count(*) FROM workers").fetchone() == (0,)
