@@ -12,6 +12,7 @@ import pytest
 
 from container_manager_core import ContainerSpec, Job, JobStatus, lifecycle
 from container_manager_core.clock import VirtualClock
+from container_manager_core.errors import StoreUnavailable
 from container_manager_core.store.protocol import Claim, Record
 from container_manager_core.store.sqlite import SqliteStore
 
@@ -59,11 +60,18 @@ def open_store(tmp_path: Path, clock: VirtualClock, statements: list[str]) -> It
 
 @pytest.fixture
 def store(open_store: Callable[[], SqliteStore]) -> SqliteStore:
-    """The store of an idle worker, which has looked once."""
+    """The store of an idle worker, which has looked and has gone on for a while."""
     store = open_store()
-    store.heartbeat("w", LEASE)
-    assert store.claim(CLAIM) == []
+    for _ in range(2):
+        store.heartbeat("w", LEASE)
+        assert store.claim(CLAIM) == []
     return store
+
+
+def leases(folder: Path) -> list[str]:
+    """The workers whose lease is in the file."""
+    with closing(sqlite3.connect(folder / "jobs.sqlite3")) as connection:
+        return [name for (name,) in connection.execute("SELECT id FROM workers")]
 
 
 def job(clock: VirtualClock, **facts: Any) -> Job:
@@ -74,6 +82,33 @@ def job(clock: VirtualClock, **facts: Any) -> Job:
         queued_at=clock.now(),
         **facts,
     )
+
+
+def test_the_first_heartbeat_is_written(open_store: Callable[[], SqliteStore], tmp_path: Path) -> None:
+    """It shows whether the store can be written, to `doctor` and to a worker that begins."""
+    store = open_store()
+    store.heartbeat("w", LEASE)
+    assert leases(tmp_path) == ["w"]
+    store.release("w")
+    assert leases(tmp_path) == []
+    store.heartbeat("w", LEASE)
+    assert leases(tmp_path) == ["w"]
+
+
+def test_until_one_could_be_written_each_heartbeat_tries(
+    open_store: Callable[[], SqliteStore], tmp_path: Path, clock: VirtualClock
+) -> None:
+    open_store().installation_id()
+    store = SqliteStore(tmp_path / "jobs.sqlite3", clock, wait_seconds=0.05)
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                store.heartbeat("w", LEASE)
+        other.execute("ROLLBACK")
+    store.heartbeat("w", LEASE)
+    store.close()
+    assert leases(tmp_path) == ["w"]
 
 
 def test_heartbeats_and_looks_of_an_idle_worker_touch_no_table(
@@ -174,5 +209,4 @@ def test_an_idle_worker_leaves_nothing_behind(
     statements.clear()
     store.heartbeat("w", LEASE)
     assert statements == []
-    with closing(sqlite3.connect(tmp_path / "jobs.sqlite3")) as connection:
-        assert connection.execute("SELECT count(*) FROM workers").fetchone() == (0,)
+    assert leases(tmp_path) == []

@@ -24,7 +24,6 @@ def _job() -> Job:
 @pytest.fixture
 def store(tmp_path: Path) -> SqliteStore:
     store = SqliteStore(tmp_path / "jobs.sqlite3", CLOCK, wait_seconds=0.2)
-    store.installation_id()
     store.heartbeat("w", 60)
     return store
 

@@ -1,12 +1,14 @@
 """Leases of this process's workers: in the file while they hold jobs, and only noted here while they hold none.
 
-Nobody needs to know of a worker that holds nothing, so it does not write, and wakes no other with its heartbeats.
+Nobody needs to know of a worker that holds nothing, so it does not write, and wakes no other with its heartbeats. Its
+first one is written all the same: a store that cannot be written is to be noticed when a worker comes, not with a job.
 """
 
 import sqlite3
 from datetime import datetime, timedelta
 
 from container_manager_core.clock import Clock
+from container_manager_core.errors import StoreUnavailable
 from container_manager_core.store.sqlite import rows
 from container_manager_core.store.sqlite.database import Database
 
@@ -28,11 +30,19 @@ class Leases:
         self._holding: set[str] = set()
 
     def renew(self, worker: str, seconds: float) -> None:
-        """Let a worker's lease hold for so long from now."""
+        """Let a worker's lease hold for so long from now. Raises `StoreUnavailable` where it has to be written."""
+        is_first = worker not in self._until
         # Noted before it is asked whether the worker holds jobs: `put_down` does both the other way round, so that
         # of two that come at once either that finds this time, or this one writes it.
         self._until[worker] = self._clock.now() + timedelta(seconds=seconds)
-        if worker in self._holding:
+        if is_first:
+            self._holding.add(worker)
+            try:
+                self._database.write(lambda connection: self._write(connection, worker))
+            except StoreUnavailable:
+                self.forget(worker)  # so that the next one is the first again
+                raise
+        elif worker in self._holding:
             self._database.write(lambda connection: self._renew(connection, worker))
 
     def put_down(self, connection: sqlite3.Connection, worker: str, now: datetime) -> bool:
@@ -40,7 +50,7 @@ class Leases:
         is_there = self._holds(worker) and _is_there(connection, worker)
         until = None if is_there else self._until.get(worker)
         if until is not None and until > now:
-            connection.execute(_RENEW, (rows.text(worker), rows.microseconds(until)))
+            self._write(connection, worker)
             return True
         return is_there or _is_there(connection, worker)
 
@@ -55,10 +65,13 @@ class Leases:
         self._holding.add(worker)
         return held
 
+    def _write(self, connection: sqlite3.Connection, worker: str) -> None:
+        connection.execute(_RENEW, (rows.text(worker), rows.microseconds(self._until.get(worker))))
+
     def _renew(self, connection: sqlite3.Connection, worker: str) -> None:
         name = rows.text(worker)
         if connection.execute("SELECT 1 FROM jobs WHERE worker = ? LIMIT 1", (name,)).fetchone():
-            connection.execute(_RENEW, (name, rows.microseconds(self._until.get(worker))))
+            self._write(connection, worker)
         else:
             connection.execute("DELETE FROM workers WHERE id = ?", (name,))
             self._holding.discard(worker)
