@@ -15,10 +15,12 @@ from project.settings import database
 
 from container_manager.models import ContainerJob
 from container_manager.store import rows
+from container_manager.store.places import host_locks
 from container_manager.store.store import OrmStore
 from container_manager.store.writing import _WORDED
-from container_manager_core import ContainerSpec, Job, JobStatus, lifecycle
+from container_manager_core import ContainerSpec, Host, Job, JobStatus, lifecycle
 from container_manager_core.clock import SystemClock, VirtualClock
+from container_manager_core.job import Route
 from container_manager_core.store.protocol import Claim, JobStore, Record
 from container_manager_core.testing import StoreConformance, overrides
 from support.pgbouncer import open_pgbouncer
@@ -28,8 +30,8 @@ DIRECT, POOLED = "direct", "pooled"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _servers(project: str) -> Iterator[None]:
-    """One database under two names: straight, and through a pooler in transaction mode."""
+def server_url(project: str) -> Iterator[str]:
+    """One database under two names: straight, and through a pooler in transaction mode; the former's address."""
     with open_postgres() as server, open_pgbouncer(server.port) as pooler:
         for alias, port in ((DIRECT, server.port), (POOLED, pooler)):
             connections.settings[alias] = {
@@ -38,7 +40,7 @@ def _servers(project: str) -> Iterator[None]:
             }
         call_command("migrate", database=DIRECT, verbosity=0)
         _have_processes(4, pooler)
-        yield
+        yield f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
         for alias in (DIRECT, POOLED):
             connections[alias].close()
             del connections[alias]
@@ -54,7 +56,7 @@ def _have_processes(count: int, pooler: int) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _empty_tables(_servers: None) -> Iterator[None]:
+def _empty_tables(server_url: str) -> Iterator[None]:
     yield
     with connections[DIRECT].cursor() as cursor:
         names = "containerjob, containerexecution, outputchunk, workerlease, hostlock, budgetaccount, installation"
@@ -100,6 +102,11 @@ def direct() -> Iterator[OrmStore]:
 @pytest.fixture
 def pooled() -> Iterator[OrmStore]:
     yield from opened(POOLED)
+
+
+def launching(job: Job, now: Any) -> Job:
+    """Decided to run on a host."""
+    return lifecycle.launching(job, Host(name="host", executor="mock"), Route(host="host", reason="the only one"), now)
 
 
 def run(store: OrmStore, statement: str) -> list[Any]:
@@ -172,6 +179,99 @@ def test_a_thread_that_had_no_connection_of_django_has_none_afterwards() -> None
     thread.join()
     store.close()
     assert left == []
+
+
+def test_any_number_of_jobs_is_claimed_and_placed_by_few_statements(direct: OrmStore) -> None:
+    """Only so many can be kept prepared."""
+    statements: set[str] = set()
+
+    def note(execute: Any, statement: str, params: Any, many: bool, context: Any) -> Any:
+        statements.add(statement)
+        return execute(statement, params, many, context)
+
+    now = SystemClock().now()
+    direct.heartbeat("w", 600)
+    with direct.database.connected() as connection, connection.execute_wrapper(note):
+        for number in range(1, 17):
+            spec = ContainerSpec(image="any")
+            direct.add_many([Job(id=uuid4(), spec=spec, created_at=now, queued_at=now) for _ in range(number)])
+            claimed = direct.claim(Claim(worker="w", limit=number))
+            assert len(claimed) == number
+            placed = [Record(job=launching(job, now), capacity=1000) for job in claimed]
+            assert direct.record_many(placed) == ["stored"] * number
+    claims = [statement for statement in statements if "SKIP LOCKED" in statement]
+    assert len(claims) == 5
+    assert len([statement for statement in statements if "json_to_recordset" in statement]) == 1
+
+
+def test_places_are_counted_and_taken_in_one_transaction_that_is_sent_at_once(direct: OrmStore) -> None:
+    """A transaction in the usual way needs BEGIN and COMMIT, and counts apart from what it writes."""
+    statements: list[str] = []
+
+    def note(execute: Any, statement: str, params: Any, many: bool, context: Any) -> Any:
+        statements.append(statement)
+        return execute(statement, params, many, context)
+
+    now = SystemClock().now()
+    direct.heartbeat("w", 600)
+    direct.add_many([Job(id=uuid4(), spec=ContainerSpec(image="any"), created_at=now, queued_at=now) for _ in range(3)])
+    first, second, third = direct.claim(Claim(worker="w", limit=3))
+    with direct.database.connected() as connection, connection.execute_wrapper(note):
+        both = [Record(job=launching(job, now), capacity=2) for job in (first, second)]
+        assert direct.record_many(both) == ["stored", "stored"]
+        assert len(statements) == 2
+        assert direct.record_many([Record(job=launching(third, now), capacity=2)]) == ["no-capacity"]
+    assert direct.get(third.id).status is JobStatus.PENDING
+    assert run(direct, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [0]
+
+
+STRICT, STRICT_POOLED, ITS_OWN_THRESHOLD = "strict", "strict pooled", "its own threshold"
+
+
+@pytest.fixture
+def strict() -> Iterator[None]:
+    """The same database as in projects whose transactions see it as it was when they began."""
+    options = {"options": "-c default_transaction_isolation=repeatable\\ read"}
+    level = {"isolation_level": psycopg.IsolationLevel.REPEATABLE_READ}
+    added = {
+        STRICT: (DIRECT, {**options, **level}),
+        STRICT_POOLED: (POOLED, level),
+        ITS_OWN_THRESHOLD: (DIRECT, {**options, "prepare_threshold": 0}),
+    }
+    for alias, (like, its_options) in added.items():
+        connections.settings[alias] = {**connections.settings[like], "OPTIONS": its_options}
+    yield
+    for alias in added:
+        connections[alias].close()
+        del connections[alias]
+        del connections.settings[alias]
+
+
+@pytest.mark.parametrize("alias", [DIRECT, POOLED, STRICT, STRICT_POOLED, ITS_OWN_THRESHOLD])
+@pytest.mark.usefixtures("strict")
+def test_a_place_that_another_is_taking_is_waited_for_and_then_counted(alias: str, server_url: str) -> None:
+    now = SystemClock().now()
+    outcomes: list[str] = []
+    store = OrmStore(alias)
+    store.database.pool()
+    store.heartbeat("w", 600)
+    store.add_many([Job(id=uuid4(), spec=ContainerSpec(image="any"), created_at=now, queued_at=now) for _ in "12"])
+    other, ours = store.claim(Claim(worker="w", limit=2))
+    record = Record(job=launching(ours, now), capacity=1)
+    thread = threading.Thread(target=lambda: outcomes.extend(store.record_many([record])))
+    with psycopg.connect(server_url) as another:
+        another.execute(*host_locks(["host"]))
+        launched = "status = 'launching', host_name = 'host'"
+        another.execute(f"UPDATE {rows.JOBS} SET {launched} WHERE id = %s", [other.id])
+        thread.start()
+        deadline = time.monotonic() + 20
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+        while not (outcomes or another.execute(waiting).fetchone() == (1,)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    thread.join(20)
+    store.close()
+    assert outcomes == ["no-capacity"]
 
 
 def test_a_connection_keeps_only_so_many_plans(direct: OrmStore) -> None:

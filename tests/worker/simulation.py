@@ -12,7 +12,7 @@ from container_manager_core.clock import VirtualClock
 from container_manager_core.costs.budget import Budget
 from container_manager_core.executors import plugin
 from container_manager_core.executors.mock import MockPlatform
-from container_manager_core.lanes import InlineLanes
+from container_manager_core.lanes import InlineLanes, Lanes
 from container_manager_core.policy import Policy
 from container_manager_core.store.memory import MemoryStore
 from container_manager_core.worker import Worker
@@ -97,7 +97,7 @@ class Simulation:
     def job(self, job_id: UUID) -> Job:
         return self.store.get(job_id)
 
-    def worker(self, fuse: Callable[[], None] | None = None) -> Worker:
+    def worker(self, fuse: Callable[[], None] | None = None, lanes: Lanes | None = None) -> Worker:
         """A new worker, as in a process of its own. With a fuse, its calls to store and platform pass it."""
         manager = self.manager if fuse is None else self._manager(Fused(self.store, fuse), fuse)
         return assemble_worker(
@@ -109,7 +109,7 @@ class Simulation:
             clock=self.clock,
             budgets=self.budgets,
             policy=self.policy,
-            lanes=InlineLanes(),
+            lanes=lanes or InlineLanes(),
         )
 
     def run(self, *workers: Worker, seconds: float = 600, tick: float = 0.5) -> None:

@@ -1,6 +1,8 @@
 """What a worker does with jobs, on a virtual clock."""
 
 import itertools
+import threading
+import time
 from datetime import timedelta
 
 import attrs
@@ -19,7 +21,8 @@ from container_manager_core import (
     UpstreamError,
 )
 from container_manager_core.executors.mock import Outcome, Output
-from container_manager_core.worker import HEED_SECONDS
+from container_manager_core.lanes import ThreadLanes
+from container_manager_core.worker import GATHER_SECONDS, HEED_SECONDS
 
 FOREVER = Outcome(duration_seconds=float("inf"))
 
@@ -459,3 +462,114 @@ def test_what_others_ask_is_looked_for_no_more_than_twenty_times_a_second_and_he
     for _ in range(4):
         worker.step()
     assert world.job(job_id).status is JobStatus.CANCELLED
+
+
+def test_free_places_are_gathered_for_a_moment_and_then_filled() -> None:
+    world = Simulation(outcome=FOREVER)
+    for _ in range(7):
+        world.submit()
+    worker = world.worker()
+    world.run(worker, seconds=1)
+    assert len(world.platform.starts) == 7
+    claims = _counted(world, "claim")
+    later = world.clock.now() + timedelta(days=1)
+    for _ in range(100):
+        world.submit(scheduled_at=later)
+        worker.step()
+        world.clock.advance(0.001)
+    assert 4 <= len(claims) <= 6
+    world.clock.advance(GATHER_SECONDS)
+    worker.step()
+    world.submit()
+    worker.step()
+    assert len(world.platform.starts) == 7
+    world.clock.advance(GATHER_SECONDS)
+    worker.step()
+    assert len(world.platform.starts) == 8
+
+
+def test_it_wakes_up_to_fill_what_was_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Simulation(outcome=FOREVER)
+    monkeypatch.setattr(type(world.store), "glance_seconds", 60.0)
+    for _ in range(7):
+        world.submit()
+    worker = world.worker()
+    world.run(worker, seconds=0.5)
+    worker.step()
+    assert worker._pause() > GATHER_SECONDS
+    world.submit()
+    worker.step()
+    world.submit()
+    worker.step()
+    assert len(world.platform.starts) == 8
+    assert 0 < worker._pause() <= 1.01 * GATHER_SECONDS
+
+
+def test_a_worker_with_half_its_places_free_gathers_nothing() -> None:
+    world = Simulation(outcome=FOREVER)
+    worker = world.worker()
+    worker.step()
+    for number in range(5):
+        world.submit()
+        worker.step()
+        assert len(world.platform.starts) == number + 1
+
+
+def test_a_place_that_became_free_is_filled_though_nothing_tells_of_changes() -> None:
+    settings = attrs.evolve(SETTINGS, max_concurrent_jobs=1, poll_interval_seconds=600)
+    world = Simulation(outcome=Outcome(duration_seconds=5), settings=settings)
+    jobs = [world.submit(), world.submit()]
+    worker = world.worker()
+    world.run(worker, seconds=1)
+    world.store.changed = lambda since: (since, False)  # type: ignore[method-assign]
+    world.clock.advance(5)
+    worker.on_event("mock", None)
+    for _ in range(6):
+        worker.step()
+    assert world.platform.starts == [f"cm-{job_id}-1" for job_id in jobs]
+
+
+def test_what_an_ended_attempt_left_is_removed_without_another_turn_of_the_loop() -> None:
+    world = Simulation(outcome=Outcome(duration_seconds=5))
+    job_id = world.submit()
+    worker = world.worker()
+    for _ in range(100):
+        worker.step()
+        world.clock.advance(0.5)
+        if world.job(job_id).status is JobStatus.COMPLETED:
+            break
+    assert world.job(job_id).status is JobStatus.COMPLETED
+    assert not world.job(job_id).needs_attention
+    assert world.left_over() == []
+
+
+def test_while_it_is_removed_nobody_else_does_so() -> None:
+    world = Simulation()
+    job_id = world.submit()
+    worker = world.worker(lanes=ThreadLanes(4))
+    executor = world.manager.fleet.executor("mock")
+    clean_up, removals, removed = executor.cleanup, list[str](), threading.Event()
+
+    def slowly(execution_id: str) -> None:
+        removals.append(execution_id)
+        removed.wait(10)
+        clean_up(execution_id)
+
+    executor.cleanup = slowly  # type: ignore[method-assign]
+    deadline = time.monotonic() + 10
+
+    def step_until(is_over: object) -> None:
+        assert callable(is_over)
+        while not is_over():
+            assert time.monotonic() < deadline
+            worker.step()
+            world.clock.advance(0.01)
+            time.sleep(0.002)
+
+    step_until(lambda: removals)
+    assert world.job(job_id).status is JobStatus.COMPLETED
+    steps = itertools.count()
+    step_until(lambda: next(steps) == 30)
+    removed.set()
+    step_until(lambda: world.is_settled)
+    assert len(removals) == 1

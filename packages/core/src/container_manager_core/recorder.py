@@ -19,18 +19,22 @@ LONGEST_PAUSE_SECONDS = 2.0
 
 
 class _Entry:
-    __slots__ = ("error", "outcome", "record")
+    """A record on its way. Its ``turn`` is locked until it was written, or is to write all that has gathered."""
+
+    __slots__ = ("error", "outcome", "record", "turn")
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.outcome: str | None = None
         self.error: BaseException | None = None
+        self.turn = threading.Lock()
+        self.turn.acquire()
 
 
 class Recorder:
     """Stores the next states of jobs and tells the hooks.
 
-    Whoever comes first writes for all who came meanwhile (group commit).
+    Whoever comes first writes for all who came meanwhile (group commit), and names who is next before these go on.
 
     Args:
         store: where to.
@@ -44,7 +48,7 @@ class Recorder:
         self._give_up = give_up
         self._queue: list[_Entry] = []
         self._queueing = threading.Lock()
-        self._writing = threading.Lock()
+        self._writer: _Entry | None = None
 
     def record(
         self,
@@ -102,22 +106,45 @@ class Recorder:
         entry = _Entry(record)
         with self._queueing:
             self._queue.append(entry)
-        with self._writing:
-            if entry.outcome is None and entry.error is None:
-                self._write()
+            if self._writer is None:
+                self._name_writer()
+        try:
+            entry.turn.acquire()
+        except BaseException:  # a signal's: nobody may wait for a writer who has gone
+            self._withdraw(entry)
+            raise
+        if entry is self._writer:
+            self._write()
         if entry.error is not None:
             raise entry.error
         assert entry.outcome is not None
         return entry.outcome
+
+    def _name_writer(self) -> None:
+        """Let the next in the queue write; the caller holds the queue's lock."""
+        self._writer = self._queue[0] if self._queue else None
+        if self._writer is not None:
+            self._writer.turn.release()
+
+    def _withdraw(self, entry: _Entry) -> None:
+        with self._queueing:
+            if entry in self._queue:
+                self._queue.remove(entry)
+            if entry is self._writer:
+                self._name_writer()
 
     def _write(self) -> None:
         with self._queueing:
             batch, self._queue = self._queue, []
         try:
             outcomes = self._store.record_many([entry.record for entry in batch])
+            for entry, outcome in zip(batch, outcomes, strict=True):
+                entry.outcome = outcome
         except BaseException as error:  # whatever it is, nobody may wait for an answer that never comes
             for entry in batch:
                 entry.error = error
-            return
-        for entry, outcome in zip(batch, outcomes, strict=True):
-            entry.outcome = outcome
+        finally:
+            with self._queueing:
+                self._name_writer()
+            for entry in batch[1:]:
+                entry.turn.release()

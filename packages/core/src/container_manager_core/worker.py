@@ -29,6 +29,9 @@ REFRESH_SECONDS = 0.2
 DETACH_SECONDS = 3.0
 HEED_SECONDS = 0.05
 """Between two looks at what others ask, however much changes meanwhile: most of it are other jobs' moves."""
+GATHER_SECONDS = 0.02
+"""Between two claims, unless half of the worker's places are free: places become free one by one, and a claim with its
+decisions costs as much for one job as for ten."""
 
 
 class Worker:
@@ -84,6 +87,8 @@ class Worker:
         self._heeded = Signals()
         self._unheeded = False
         self._heed_at = 0.0
+        self._unclaimed = False
+        self._claim_at = 0.0
         self._idle = False
         self._unsure = False
 
@@ -162,21 +167,21 @@ class Worker:
         now = self._clock.monotonic()
         if now < self._store_back_at:
             return
-        token, changed = self._store.changed(self._token)
+        self._token, changed = self._store.changed(self._token)
         due = now >= self._consult_at
-        self._unheeded = self._unheeded or changed or due
+        if changed or due:
+            self._unheeded = self._unclaimed = True
         if self._unheeded and (due or now >= self._heed_at):
             self._heed_signals()
             self._heed_at, self._unheeded = now + HEED_SECONDS, False
-        if not (changed or due):
-            return
-        self._operations.lease.renew_if_due()
-        self._stirred = True
-        if due:
-            self._consult_at = now + self._settings.poll_interval_seconds
-        if not self._stopping:
-            self._take_on(thorough=due)
-        self._token = token
+        if self._unclaimed and (due or now >= self._claim_at or self._room * 2 >= self._settings.max_concurrent_jobs):
+            self._operations.lease.renew_if_due()
+            self._stirred = True
+            if due:
+                self._consult_at = now + self._settings.poll_interval_seconds
+            if not self._stopping:
+                self._take_on(thorough=due)
+            self._claim_at, self._unclaimed = now + GATHER_SECONDS, False
 
     def _heed_signals(self) -> None:
         if not self._hand:
@@ -193,11 +198,16 @@ class Worker:
             elif held.job.id in signals.move:
                 held.stop = held.stop or StopReason.MOVED
 
+    @property
+    def _room(self) -> int:
+        """The worker's free places."""
+        return self._settings.max_concurrent_jobs - self._hand.working(lambda host: self._fleet.state(host).usable)
+
     def _take_on(self, thorough: bool) -> None:
         if self._unsure:
             self._take(self._placement.take_back(lambda job_id: self._hand.get(job_id) is not None))
             self._unsure = False
-        room = self._settings.max_concurrent_jobs - self._hand.working(lambda host: self._fleet.state(host).usable)
+        room = self._room
         if room <= 0 and not thorough:
             return  # what others have left behind waits for the next poll, or for a place
         taken = self._placement.take_on(room, thorough)
@@ -244,15 +254,14 @@ class Worker:
                     self._hand.drop(held)
             elif step is not Step.REFRESH or refreshes:
                 held.busy = True
-                self._lanes.submit(held.host, step.lane, partial(self._perform, held, step))
+                self._lanes.submit(held.host, step.lane, partial(self._perform, held, step, held.job))
             self._restless = self._restless or held.watched or held.not_before > now
 
-    def _perform(self, held: Held, step: Step) -> None:
-        """Run one step; in a lane's thread."""
-        job = held.job
+    def _perform(self, held: Held, step: Step, job: Job) -> None:
+        """Run one step; in a lane's thread. Where the end of an attempt was stored, what is left of it goes as well."""
         error: Exception | None = None
         try:
-            job = self._operate(held, step)
+            job = self._operate(held, step, job)
         except LeaseLost as lost:
             _log.warning("job.lease_lost", job_id=str(job.id), error=str(lost))
             self._post(partial(self._hand.drop, held))
@@ -263,10 +272,13 @@ class Worker:
         except Exception as failed:  # the loop's edge: a plugin's mistake is logged and the loop goes on
             error = failed
             _log.exception("job.step_broken", job_id=str(job.id), step=step.value)
-        self._post(partial(self._performed, held, step, job, error))
+        cleans_up = step is Step.HARVEST and error is None and job.needs_attention and not job.status.is_live
+        self._post(partial(self._performed, held, step, job, error, goes_on=cleans_up))
+        if cleans_up:
+            self._perform(held, Step.CLEANUP, job)
 
-    def _operate(self, held: Held, step: Step) -> Job:
-        operations, job = self._operations, held.job
+    def _operate(self, held: Held, step: Step, job: Job) -> Job:
+        operations = self._operations
         if step is Step.STOP:
             return operations.cancel(job, held.stop or StopReason.CANCELLED)
         if step in (Step.RECOVER, Step.RELAUNCH):
@@ -281,15 +293,18 @@ class Worker:
         }
         return plain[step](job)
 
-    def _performed(self, held: Held, step: Step, job: Job, error: Exception | None) -> None:
+    def _performed(self, held: Held, step: Step, job: Job, error: Exception | None, goes_on: bool) -> None:
         if not self._hand.has(held):
             return
         before, held.job = held.job, job
         held.note_performed(step, before, error, self._clock.monotonic())
+        held.busy = goes_on
         if isinstance(error, ExecutorError):
             self._fleet.note_failure(held.host, str(error))
         if job.status is not before.status or step is Step.EXTEND:
             self._hand.note_move(held)
+        if before.status.is_live and not held.works:
+            self._unclaimed = True  # its place is free
         if job.status is not before.status and job.status is JobStatus.PENDING and job.not_before is not None:
             self._consult_soon(max(0.0, (job.not_before - self._clock.now()).total_seconds()))
 
@@ -309,7 +324,11 @@ class Worker:
         if self._inbox:
             return 0.0
         glance = GLANCE_SECONDS if self._restless else self._store.glance_seconds
-        consult_at = min(self._consult_at, self._heed_at) if self._unheeded else self._consult_at
+        consult_at = self._consult_at
+        if self._unheeded:
+            consult_at = min(consult_at, self._heed_at)
+        if self._unclaimed:
+            consult_at = min(consult_at, self._claim_at)
         to_consult = max(consult_at, self._store_back_at) - self._clock.monotonic()
         return min(glance, max(0.001, min(self._hand.seconds_to_deadline(), to_consult)))
 

@@ -9,19 +9,26 @@ import attrs
 from container_manager.store.accounts import Accounts
 from container_manager.store.output import Output
 from container_manager.store.places import Places
+from container_manager.store.postgresql import can_pipeline
 from container_manager.store.writing import PostgresWriter, writer_of
 from container_manager_core.store.protocol import Record, RecordOutcome
 
 
-def is_one_statement(vendor: str, records: Sequence[Record]) -> bool:
-    """Whether `write_at_once` can write a batch."""
-    is_plain = all(record.capacity is None and not record.charges and not record.logs for record in records)
-    return vendor == "postgresql" and is_plain and len({record.job.id for record in records}) == len(records)
+def is_plain(records: Sequence[Record]) -> bool:
+    """Whether `write_at_once` may be able to write a batch."""
+    once = len({record.job.id for record in records}) == len(records)
+    return once and not any(record.charges or record.logs for record in records)
 
 
-def write_at_once(cursor: Any, records: Sequence[Record]) -> Sequence[str]:
-    """The `RecordOutcome` of each, written by a single statement, which is a transaction by itself."""
-    stored = PostgresWriter(cursor).write(records)
+def write_at_once(cursor: Any, records: Sequence[Record], tells: bool) -> Sequence[str] | None:
+    """The `RecordOutcome` of each, written by a single statement on PostgreSQL; None where that is not possible."""
+    writer = PostgresWriter(cursor, tells)
+    if any(record.capacity is not None for record in records):
+        stored = writer.write_with_places(records) if can_pipeline(cursor.db) else None
+        if stored is None:
+            return None
+    else:
+        stored = writer.write(records)
     return [RecordOutcome.STORED if record.job.id in stored else RecordOutcome.FENCED for record in records]
 
 
@@ -34,11 +41,12 @@ class Batch:
         connection: in a transaction.
         cursor: runs the statements.
         records: all that will be written.
+        tells: whether others are to hear of it.
     """
 
-    def __init__(self, connection: Any, cursor: Any, records: Sequence[Record]) -> None:
+    def __init__(self, connection: Any, cursor: Any, records: Sequence[Record], tells: bool) -> None:
         self._records = records
-        self._writer = writer_of(connection, cursor)
+        self._writer = writer_of(connection, cursor, tells)
         self._output = Output(connection, cursor)
         self._places = Places(connection, cursor, records)
         self._accounts = Accounts(connection, cursor, records)

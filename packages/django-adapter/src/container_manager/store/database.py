@@ -156,7 +156,7 @@ class Database:
         except IndexError:
             connection = connections.create_connection(self.alias)
             connection.inc_thread_sharing()
-            postgresql.let_prepare(connection)
+            postgresql.own(connection)
         connection.close_if_health_check_failed()
         return connection
 

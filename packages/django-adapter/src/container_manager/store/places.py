@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from container_manager.store.rows import JOBS, uuid_of
-from container_manager.store.sql import insert_missing, places, values
+from container_manager.store.sql import among, insert_missing
 from container_manager_core.job import LIVE, Job, JobStatus
 from container_manager_core.store.protocol import Record
 
-_LIVE = [status.value for status in LIVE]
+LIVE_HERE = f"status IN ({', '.join(repr(status.value) for status in sorted(LIVE))})"
+"""Which jobs have a place."""
+
 _LOCKS = "container_manager_hostlock"
 
 
@@ -59,13 +61,15 @@ class Places:
             self._places[job.id] = left
 
     def _count(self, hosts: Sequence[str], job_ids: Sequence[UUID]) -> None:
-        ids = values(self._connection, set(job_ids))
+        ids = list(set(job_ids))
+        on_hosts, hosts_given = among(self._connection, "host_name", hosts, "text")
+        of_ours, ids_given = among(self._connection, "id", ids, "uuid")
         # Of each host how many there are, and which of the batch's own: in one statement, whatever the database.
-        live = f"FROM {JOBS} WHERE host_name IN ({places(len(hosts))}) AND status IN ({places(len(_LIVE))})"
+        live = f"FROM {JOBS} WHERE {on_hosts} AND {LIVE_HERE}"
         self._cursor.execute(
-            f"SELECT host_name, id, 0 {live} AND id IN ({places(len(ids))})"
+            f"SELECT host_name, id, 0 {live} AND {of_ours}"
             f" UNION ALL SELECT host_name, NULL, count(*) {live} GROUP BY host_name",
-            [*hosts, *_LIVE, *ids, *hosts, *_LIVE],
+            [*hosts_given, *ids_given, *hosts_given],
         )
         self._live = dict.fromkeys(hosts, 0)
         for host, job_id, count in self._cursor.fetchall():
@@ -76,9 +80,18 @@ class Places:
 
     def _lock(self, hosts: Sequence[str]) -> None:
         if self._connection.vendor == "postgresql":
-            locks = ", ".join(["pg_advisory_xact_lock(hashtextextended(%s, 0))"] * len(hosts))
-            self._cursor.execute(f"SELECT {locks}", [f"container_manager {host}" for host in hosts])
+            self._cursor.execute(*host_locks(hosts))
         elif self._connection.vendor == "mysql":
             statement = insert_missing("mysql", _LOCKS, {"host": "%s"}, "host")
             for host in hosts:
                 self._cursor.execute(statement, [host])
+
+
+def host_locks(hosts: Sequence[str]) -> tuple[str, list[str]]:
+    """What locks the hosts' places on PostgreSQL until the transaction ends: a statement and its values.
+
+    Args:
+        hosts: in order, as everybody locks them.
+    """
+    locks = ", ".join(["pg_advisory_xact_lock(hashtextextended(%s, 0))"] * len(hosts))
+    return f"SELECT {locks}", [f"container_manager {host}" for host in hosts]

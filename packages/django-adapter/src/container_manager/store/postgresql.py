@@ -3,6 +3,8 @@
 Planning takes PostgreSQL longer than doing, where one job is claimed or recorded.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
 
@@ -12,6 +14,8 @@ _USES_BEFORE = 5
 _MOST_PREPARED = 30
 
 _own: WeakSet[Any] = WeakSet()
+_direct: WeakSet[Any] = WeakSet()
+_READ_COMMITTED = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 
 def watch_connections() -> None:
@@ -19,15 +23,14 @@ def watch_connections() -> None:
     connection_created.connect(_set_up, dispatch_uid="container_manager.postgresql")
 
 
-def let_prepare(connection: Any) -> None:
-    """Let the store prepare its statements on a connection of its own, where it can.
+def own(connection: Any) -> None:
+    """Note that a connection is the store's own: it is set up as the store needs it.
 
-    What the project's OPTIONS say about it stays as it is; connections of Django's pool are not ours alone.
+    Connections of Django's pool are not ours alone.
     """
-    if connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg":
-        options = connection.settings_dict["OPTIONS"]
-        if not {"prepare_threshold", "pool"} & set(options):
-            _own.add(connection)
+    has_psycopg = connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg"
+    if has_psycopg and "pool" not in connection.settings_dict["OPTIONS"]:
+        _own.add(connection)
 
 
 def cursor_of(connection: Any) -> Any:
@@ -49,6 +52,18 @@ def binding_cursor(connection: Any) -> Any:
     return wrap(connection.Database.Cursor(connection.connection))
 
 
+def can_pipeline(connection: Any) -> bool:
+    """Whether `pipeline` can be used: on an open connection of the store's own that commits by itself."""
+    return connection in _direct and connection.get_autocommit() and bool(connection.Database.Pipeline.is_supported())
+
+
+@contextmanager
+def pipeline(connection: Any) -> Iterator[None]:
+    """Sends the block's statements together, as one transaction. It has ended, and results can be read, after it."""
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
 def is_direct(connection: Any) -> bool:
     """Whether one process of the server is this connection's for as long as it is open.
 
@@ -62,6 +77,14 @@ def is_direct(connection: Any) -> bool:
 
 
 def _set_up(sender: Any, connection: Any, **_: Any) -> None:
-    if connection in _own and is_direct(connection):
+    """What the project says of preparing statements stays as it is."""
+    _direct.discard(connection)
+    if connection not in _own:
+        return
+    # Places and money are counted once nobody else takes any, and must be seen as they are then.
+    connection.connection.isolation_level = connection.Database.IsolationLevel.READ_COMMITTED
+    if "prepare_threshold" not in connection.settings_dict["OPTIONS"] and is_direct(connection):
+        connection.connection.execute(_READ_COMMITTED)
         connection.connection.prepare_threshold = _USES_BEFORE
         connection.connection.prepared_max = _MOST_PREPARED
+        _direct.add(connection)

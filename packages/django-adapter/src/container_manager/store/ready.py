@@ -33,7 +33,10 @@ def take_ready(cursor: Any, now: str, claim: Claim) -> Sequence[Sequence[Any]] |
     of_overdue, overdue_values = overdue(claim, now)
     of_ready, ready_values = ready(claim)
     wanted = claim.pending and claim.limit > 0
-    # The limit is part of the statement: a plan for any limit would be made for a tenth of all that are ready.
+    # A limit is part of the statement, as a plan for any limit would be made for a tenth of all that are ready; but a
+    # statement for each limit would be too many to be kept. No more rows are locked than the outer one lets through.
+    limit = max(claim.limit, 0)
+    most = 1 << max(limit - 1, 0).bit_length()
     cursor.execute(
         "WITH more AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true),"
         f" EXISTS (SELECT FROM {LEASES} WHERE expires_at <= {now})"
@@ -41,15 +44,15 @@ def take_ready(cursor: Any, now: str, claim: Claim) -> Sequence[Sequence[Any]] |
         f" OR (%s AND EXISTS (SELECT FROM {JOBS} WHERE {not_due(now)})) AS found),"
         # Nobody can expire this worker's lease before the statement has ended.
         f" lease AS MATERIALIZED (SELECT id FROM {LEASES} WHERE id = %s FOR UPDATE),"
-        f" ready AS MATERIALIZED (SELECT id FROM {JOBS} WHERE %s AND NOT (SELECT found FROM more)"
-        f" AND EXISTS (SELECT FROM lease) AND {of_ready} {IN_TURN} LIMIT {max(claim.limit, 0)} FOR UPDATE SKIP LOCKED),"
+        f" ready AS MATERIALIZED (SELECT id FROM (SELECT id FROM {JOBS} WHERE %s AND NOT (SELECT found FROM more)"
+        f" AND EXISTS (SELECT FROM lease) AND {of_ready} {IN_TURN} LIMIT {most} FOR UPDATE SKIP LOCKED) next LIMIT %s),"
         f" taken AS (UPDATE {JOBS} job SET worker = %s, epoch = epoch + 1 FROM ready WHERE job.id = ready.id"
         f" RETURNING {', '.join(f'job.{column}' for column in READ)})"
         f" SELECT found, {_READ} FROM more LEFT JOIN taken ON true {_IN_TURN}",
         [
             *(*orphaned_values, *overdue_values, wanted),
             claim.worker,
-            *(wanted, *ready_values),
+            *(wanted, *ready_values, limit),
             claim.worker,
         ],
     )

@@ -53,6 +53,17 @@ def places(number: int) -> str:
     return ", ".join(["%s"] * number)
 
 
+def among(connection: BaseDatabaseWrapper, column: str, given: Sequence[Any], kind: str) -> tuple[str, list[Any]]:
+    """A condition that a column has one of these values, and what it is given.
+
+    Args:
+        kind: the column's type on PostgreSQL, where it is one statement for any number of values.
+    """
+    if connection.vendor == "postgresql":
+        return f"{column} = ANY(%s::{kind}[])", [[str(each) for each in given]]
+    return f"{column} IN ({places(len(given))})", values(connection, given)
+
+
 def insert(table: str, columns: Sequence[str]) -> str:
     """An INSERT of one row."""
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places(len(columns))})"

@@ -17,21 +17,22 @@ from container_manager.conversion.times import as_stored
 from container_manager.store import rows
 from container_manager.store.accounts import accounts, balances, sums
 from container_manager.store.adding import add, add_one, added_rows
-from container_manager.store.batch import Batch, is_one_statement, write_at_once
+from container_manager.store.batch import Batch, is_plain, write_at_once
 from container_manager.store.claims import Claims
 from container_manager.store.database import Database
+from container_manager.store.notices import Notices
 from container_manager.store.output import Output
 from container_manager.store.ready import take_ready
 from container_manager.store.sql import integer, now_sql, places, upsert, value, values
 from container_manager.store.wakeup import CHANNEL, Wakeup, wakeup_of
 from container_manager_core.clock import Clock
 from container_manager_core.costs.sums import CostQuery, CostSum
-from container_manager_core.errors import InvalidInput, NotFound
+from container_manager_core.errors import InvalidInput, NotFound, StoreUnavailable
 from container_manager_core.executor import Stream
 from container_manager_core.job import TERMINAL, Execution, Job, JobStatus
 from container_manager_core.secrets import Secret
 from container_manager_core.serialising import from_json, spec_from_json, to_json
-from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, Signals
+from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, RecordOutcome, Signals
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
 _DELETED_AT_ONCE = 500
@@ -51,6 +52,7 @@ class OrmStore:
         self.database = Database(alias)
         self._clock = clock
         self._installation_id: str | None = None
+        self._notices = Notices(lambda: self._wakeup.is_followed)
 
     @cached_property
     def _wakeup(self) -> Wakeup:
@@ -171,12 +173,23 @@ class OrmStore:
         if not records:
             return []
 
-        def write(cursor: Any) -> Sequence[str]:
-            return Batch(connections[self.database.alias], cursor, records).write()
+        tells = self._notices.are_due(records)
+        outcomes: Sequence[str] = ()
+        try:
+            outcomes = self._recorded(records, tells)
+        finally:
+            if tells and RecordOutcome.STORED not in outcomes:
+                self._notices.owe()
+        return outcomes
 
-        if is_one_statement(self.database.vendor, records):
-            return self.database.run_alone(lambda cursor: write_at_once(cursor, records))
-        return self.database.write(write)
+    def _recorded(self, records: Sequence[Record], tells: bool) -> Sequence[str]:
+        def write(cursor: Any) -> Sequence[str]:
+            return Batch(connections[self.database.alias], cursor, records, tells).write()
+
+        outcomes = None
+        if self.database.vendor == "postgresql" and is_plain(records):
+            outcomes = self.database.run_alone(lambda cursor: write_at_once(cursor, records, tells))
+        return self.database.write(write) if outcomes is None else outcomes
 
     def release(self, worker: str) -> None:
         def give_back(cursor: Any) -> None:
@@ -285,12 +298,14 @@ class OrmStore:
         return self.database.run(read)
 
     def changed(self, since: object | None) -> tuple[object, bool]:
+        if self._notices.are_due():
+            self._tell_what_is_owed()
         token = self._wakeup.token()
         return token, since is None or token != since
 
     @property
     def glance_seconds(self) -> float:
-        return self._wakeup.glance_seconds
+        return min(self._wakeup.glance_seconds, self._notices.glance_seconds)
 
     def on_change(self, call: Callable[[], None]) -> Callable[[], None]:
         """See the protocol. PostgreSQL tells at once."""
@@ -336,6 +351,13 @@ class OrmStore:
             return found
 
         return self.database.run(fetch)
+
+    def _tell_what_is_owed(self) -> None:
+        try:
+            self.wake()
+        except StoreUnavailable:
+            self._notices.owe()
+            raise
 
     def _notify(self, cursor: Any) -> None:
         if self.database.vendor == "postgresql":

@@ -22,6 +22,7 @@ class NoWakeup:
     """Nothing tells of changes: something may have changed with every second that passes."""
 
     glance_seconds = TOLD_GLANCE_SECONDS
+    is_followed = False
 
     def token(self) -> object:
         return int(time.monotonic())
@@ -39,6 +40,8 @@ class SqliteWakeup:
     Args:
         path: the database file.
     """
+
+    is_followed = False
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -102,6 +105,11 @@ class PostgresWakeup:
         self._told.append(call)
         self.token()
         return lambda: self._told.remove(call)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether somebody in this process is called with changes, and so looks at them all the time."""
+        return bool(self._told)
 
     def _heard(self) -> None:
         self._count += 1

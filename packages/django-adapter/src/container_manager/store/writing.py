@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
-from container_manager.store import rows
+from container_manager.store import postgresql, rows
+from container_manager.store.places import LIVE_HERE, host_locks
 from container_manager.store.sql import integer, places, upsert, value, values
 from container_manager.store.wakeup import CHANNEL
 from container_manager_core.job import TERMINAL, Execution, Job, JobStatus
@@ -30,10 +31,14 @@ class Writer(Protocol):
         ...
 
 
-def writer_of(connection: Any, cursor: Any) -> Writer:
-    """The way of the database at hand."""
+def writer_of(connection: Any, cursor: Any, tells: bool) -> Writer:
+    """The way of the database at hand.
+
+    Args:
+        tells: whether others are to hear of it, where the database can tell.
+    """
     if connection.vendor == "postgresql":
-        return PostgresWriter(cursor)
+        return PostgresWriter(cursor, tells)
     return PlainWriter(connection, cursor)
 
 
@@ -106,16 +111,35 @@ class PostgresWriter:
 
     Args:
         cursor: runs the statements.
+        tells: whether others are to hear of what could be written.
     """
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Any, tells: bool) -> None:
         self._cursor = cursor
+        self._tells = tells
 
     def write(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
             return set()
-        self._cursor.execute(_write_statement(self._cursor.db), [_encode([_given(record) for record in records])])
-        return {job_id for job_id, _ in self._cursor.fetchall()}
+        self._send(records, counts=False)
+        return {job_id for job_id, *_ in self._cursor.fetchall()}
+
+    def write_with_places(self, records: Sequence[Record]) -> set[UUID] | None:
+        """The same where some take a place on their host; None, and nothing written, unless there is room for all.
+
+        Sent together with the locks, as one transaction: the cursor's connection must be able to `postgresql.pipeline`.
+        """
+        hosts = sorted({record.job.host or "" for record in records if record.capacity is not None})
+        with postgresql.pipeline(self._cursor.db):
+            self._cursor.execute(*host_locks(hosts))
+            self._send(records, counts=True)
+        self._cursor.nextset()
+        found = self._cursor.fetchall()
+        return {job_id for job_id, *_ in found if job_id is not None} if found[0][-1] else None
+
+    def _send(self, records: Sequence[Record], counts: bool) -> None:
+        given = [_encode([_given(record) for record in records]), self._tells]
+        self._cursor.execute(_write_statement(self._cursor.db, counts), given)
 
     def held(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
@@ -151,8 +175,9 @@ _SHORTEST_ID = 255
 _ATTEMPT = {f"a_{column}": column for column in rows.ATTEMPT if column not in _SHARED}
 """The ones that can be sent, by their names in a statement."""
 
-_WORDED: dict[str, str] = {}
-"""The statement that writes, by the database's alias: its columns have the types that the models give them."""
+_WORDED: dict[tuple[str, bool], str] = {}
+"""The statement that writes, by the database's alias, whose columns have the types that the models give them, and by
+whether it counts places."""
 
 _HELD = (
     "job.id = given_id AND job.epoch = held_epoch AND job.worker IS NOT DISTINCT FROM held_by"
@@ -179,10 +204,10 @@ def _given(record: Record) -> dict[str, Any]:
     empty = _EMPTY.get
     given = {name: each for name, each in changed.items() if each is not None and each != empty(name)}
     given.update(_condition(record))
+    if record.capacity is not None:
+        given["capacity"] = record.capacity
     if job.status is JobStatus.PENDING:
         given["given_due_at"] = rows.due_at(job)
-    if wakes(record):
-        given["wakes"] = True
     if job.execution is not None and _writes_attempt(record, {job.id}):
         attempt = rows.measured_columns(job.execution)
         if _differs(job, job.execution):
@@ -217,14 +242,24 @@ def _recordset(types: Mapping[str, str]) -> str:
     return f"SELECT * FROM json_to_recordset(%s::json) AS given({columns}) WHERE held_epoch = same_epoch"
 
 
-def _write_statement(connection: Any) -> str:
-    known = _WORDED.get(connection.alias)
+def _write_statement(connection: Any, counts: bool) -> str:
+    key = (connection.alias, counts)
+    known = _WORDED.get(key)
     if known is None:
-        known = _WORDED[connection.alias] = _worded(connection)
+        known = _WORDED[key] = _worded(connection, counts)
     return known
 
 
-def _worded(connection: Any) -> str:
+_ROOM = (
+    # On each host, those that are there and those that come, beside the least that one of these allows.
+    " room AS MATERIALIZED (SELECT NOT EXISTS (SELECT FROM given WHERE capacity IS NOT NULL GROUP BY host_name"
+    f" HAVING count(*) + (SELECT count(*) FROM {rows.JOBS} job WHERE job.host_name = given.host_name AND {LIVE_HERE})"
+    " > min(capacity)) AS enough),"
+)
+_ENOUGH = " AND (SELECT enough FROM room)"
+
+
+def _worded(connection: Any, counts: bool) -> str:
     from container_manager.models import ContainerExecution, ContainerJob
 
     changed = _types(connection, ContainerJob, rows.CHANGED)
@@ -233,7 +268,7 @@ def _worded(connection: Any) -> str:
         **_CONDITION,
         **changed,
         "given_due_at": "bigint",
-        "wakes": "boolean",
+        "capacity": "bigint",
         "differs": "boolean",
         **{name: attempt[column] for name, column in _ATTEMPT.items()},
     }
@@ -253,14 +288,16 @@ def _worded(connection: Any) -> str:
         f"due_at = CASE WHEN {kept} IS NOT NULL THEN NULL ELSE given_due_at END",
     ]
     rest = ", ".join(f"{name} = excluded.{name}" for name in attempt if name not in _KEY)
+    result = ", enough FROM room LEFT JOIN written ON true" if counts else " FROM written"
+    room, enough = (_ROOM, _ENOUGH) if counts else ("", "")
     return (
-        f"WITH given AS MATERIALIZED ({_recordset(types)}),"
-        f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD}"
-        f" RETURNING wakes, differs, {', '.join(f'job.{name}' for name in returned)}, {', '.join(_ATTEMPT)}),"
+        f"WITH given AS MATERIALIZED ({_recordset(types)}),{room}"
+        f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD}{enough}"
+        f" RETURNING differs, {', '.join(f'job.{name}' for name in returned)}, {', '.join(_ATTEMPT)}),"
         f" attempts AS (INSERT INTO {rows.EXECUTIONS} ({', '.join(attempt)})"
         f" SELECT {', '.join(sources[column] for column in attempt)} FROM written"
         f" WHERE a_launched IS NOT NULL ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest})"
-        f" SELECT id, CASE WHEN wakes THEN pg_notify('{CHANNEL}', '') END FROM written"
+        f" SELECT id, CASE WHEN %s THEN pg_notify('{CHANNEL}', '') END{result}"
     )
 
 
@@ -286,11 +323,6 @@ def _plain(each: Any) -> Any:
 
 
 _encode = json.JSONEncoder(default=_plain, separators=(",", ":"), check_circular=False).encode
-
-
-def wakes(record: Record) -> bool:
-    """Whether the record, once stored, concerns other workers."""
-    return record.release or record.job.status is JobStatus.PENDING
 
 
 def _next_worker(record: Record) -> str | None:
