@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
+from container_manager.conversion.hosts import configured_hosts, host_of
 from container_manager.hooks import StartupTimes
 from container_manager.models import ContainerJob, ExecutorHost
 from container_manager.store.output import Output
@@ -153,3 +156,29 @@ def test_times_of_starts_are_stored_at_once_and_then_gathered() -> None:
     assert [list(slow._gather("a", each)) for each in (one, two)] == [[one], []]
     assert list(slow._gather("b", three)) == [three]
     assert [list(quick._gather("a", each)) for each in (one, two)] == [[one], [two]]
+
+
+def test_hosts_are_read_with_one_statement_and_are_those_of_whole_rows() -> None:
+    ExecutorHost.objects.create(
+        name="engine",
+        executor_type="docker",
+        connection_string="tcp://10.0.0.1:2376",
+        tls_enabled=True,
+        tls_verify=False,
+        auto_pull_images=False,
+        executor_config={"runtime": "runc"},
+        labels={"zone": "a"},
+        weight=7,
+        max_concurrent_jobs=3,
+        cost_per_hour=Decimal("1.25"),
+        cost_per_job=Decimal("0.01"),
+        is_active=False,
+    )
+    ExecutorHost.objects.create(name="plain", executor_type="mock")
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            found = configured_hosts()
+        assert len(queries) == 1
+        assert found == {row.name: host_of(row) for row in ExecutorHost.objects.all()}
+    assert found["engine"].cost_per_hour == Decimal("1.25")
+    assert found["engine"].config["base_url"] == "https://10.0.0.1:2376"

@@ -1,10 +1,11 @@
 """Hosts: from a row, and from settings, to the core's value."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from django.db import connections
 
 from container_manager_core.errors import InvalidInput
 from container_manager_core.host import Host
@@ -19,6 +20,12 @@ _log = get_logger()
 DOCKER = "docker"
 BUILT_IN = "local"
 """The host that is there while none is configured: this machine's Docker engine."""
+
+_READ = (
+    *("name", "executor_type", "executor_config", "labels", "weight", "max_concurrent_jobs", "cost_per_hour"),
+    *("cost_per_job", "is_active", "connection_string", "tls_enabled", "tls_verify", "auto_pull_images"),
+)
+"""The fields that a host is made of."""
 
 
 def host_of(row: "ExecutorHost") -> Host:
@@ -103,21 +110,32 @@ def named_hosts() -> dict[str, Host]:
     return hosts
 
 
-def _rows() -> "Iterable[ExecutorHost]":
-    """All rows. Every submission that names a host asks for them: the query is compiled once, which takes longer."""
+def _rows() -> "Iterator[ExecutorHost]":
+    """All rows, with what a host is made of.
+
+    Every submission that names a host asks for them. The query is compiled once: compiling takes longer than reading.
+    """
     from container_manager.models import ExecutorHost
 
-    hosts = ExecutorHost.objects.all()
-    return ExecutorHost.objects.raw(*_statement(hosts.db))
+    alias = ExecutorHost.objects.all().db
+    statement, given, names, compiler, converters = _query(alias)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(statement, given)
+        found = cursor.fetchall()
+    for row in compiler.apply_converters(found, converters):
+        yield ExecutorHost.from_db(alias, names, row)
 
 
 @cache
-def _statement(alias: str) -> tuple[str, tuple[Any, ...]]:
-    """The statement for all rows on a database, with its parameters."""
+def _query(alias: str) -> tuple[str, tuple[Any, ...], Sequence[str], Any, Any]:
+    """The statement for all rows on a database with its parameters, the fields, and what makes their values."""
     from container_manager.models import ExecutorHost
 
-    statement, given = ExecutorHost.objects.all().query.get_compiler(alias).as_sql()
-    return statement, tuple(given)
+    compiler = ExecutorHost.objects.only(*_READ).query.get_compiler(alias)
+    statement, given = compiler.as_sql()
+    columns = [column for column, *_ in compiler.select]
+    names = [column.target.attname for column in columns]
+    return statement, tuple(given), names, compiler, compiler.get_converters(columns)
 
 
 def default_host(hosts: Mapping[str, Host]) -> str | None:
