@@ -5,7 +5,6 @@ every running execution before it is a fifth older than at the last look.
 """
 
 import heapq
-import math
 import os
 import threading
 import time
@@ -109,6 +108,17 @@ def highest(one: Usage | None, other: Usage | None) -> Usage | None:
     )
 
 
+def _together(due: float, pause: float) -> float:
+    """When to look, a little earlier, so that where many run for long they are looked at together.
+
+    Waking up, and beginning anew, costs more than a look.
+    """
+    if pause < 1:
+        return due
+    interval = _LONGEST_PAUSE_SECONDS if pause == _LONGEST_PAUSE_SECONDS else 1.0
+    return due // interval * interval
+
+
 class UsageSampler:
     """Keeps the last usage of each execution, and looks by itself at those that run on this machine.
 
@@ -167,7 +177,8 @@ class UsageSampler:
         if usage is None:
             return False
         self.is_local = True
-        self.add(execution_id, usage)
+        if usage != self.last(execution_id):
+            self.add(execution_id, usage)
         return True
 
     def _start_thread(self) -> None:
@@ -176,28 +187,24 @@ class UsageSampler:
             self._thread.start()
 
     def _run(self) -> None:
-        while (next_one := self._wait()) is not None:
-            began, execution_id = next_one
-            running = self._sample(execution_id)
+        while due := self._wait():
+            running = [(began, execution_id) for began, execution_id in due if self._sample(execution_id)]
+            now = self._monotonic()
             with self._changed:
-                if running:
-                    now = self._monotonic()
+                self._watched.difference_update({each for _, each in due} - {each for _, each in running})
+                for began, execution_id in running:
                     pause = min(max((now - began) / 5, _FIRST_LOOK_SECONDS), _LONGEST_PAUSE_SECONDS)
-                    due = now + pause
-                    # Where many run for long, their looks come together: waking up costs more than a look.
-                    heapq.heappush(self._due, (math.floor(due) if pause > 1 else due, began, execution_id))
-                else:
-                    self._watched.discard(execution_id)
+                    heapq.heappush(self._due, (_together(now + pause, pause), began, execution_id))
 
-    def _wait(self) -> tuple[float, str] | None:
-        """The next execution that is due, or None at the end."""
+    def _wait(self) -> list[tuple[float, str]]:
+        """The executions that are due, each with when it was first looked at; none at the end."""
         with self._changed:
             while not self._closed:
-                if not self._due:
-                    self._changed.wait()
-                elif (pause := self._due[0][0] - self._monotonic()) > 0:
-                    self._changed.wait(pause)
-                else:
-                    _, began, execution_id = heapq.heappop(self._due)
-                    return began, execution_id
-        return None
+                now = self._monotonic()
+                due = []
+                while self._due and self._due[0][0] <= now:
+                    due.append(heapq.heappop(self._due)[1:])
+                if due:
+                    return due
+                self._changed.wait(self._due[0][0] - now if self._due else None)
+        return []
