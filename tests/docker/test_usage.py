@@ -119,7 +119,8 @@ def test_those_that_run_for_long_are_looked_at_together(
         machine.run(name)
         sampler.look(name)
         pass_time(sampler, clock, clock.now + 0.37)
-    pass_time(sampler, clock, clock.now + 60)
+    for _ in range(300):
+        pass_time(sampler, clock, clock.now + 0.2)
     machine.reads.clear()
     began, times = clock.now, set[float]()
     while clock.now < began + 15:
