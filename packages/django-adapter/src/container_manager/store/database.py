@@ -107,7 +107,7 @@ class Database:
     def run_alone(self, work: Callable[[Any], T]) -> T:
         """The same for a single statement whose ``work`` uses its cursor and nothing else of Django: sooner."""
         loan = None if self._uses_djangos else _Loan(self)
-        return self._patiently(lambda connection: self._with_cursor(connection, work), loan)
+        return self._patiently(lambda connection: self._quickly(connection, work), loan)
 
     def write(self, work: Callable[[Any], T]) -> T:
         """What ``work`` returns, after what it wrote is durable: all of it, or nothing if it raises.
@@ -131,6 +131,10 @@ class Database:
     def _with_cursor(connection: BaseDatabaseWrapper, work: Callable[[Any], T]) -> T:
         with postgresql.cursor_of(connection) as cursor:
             return work(cursor)
+
+    def _quickly(self, connection: BaseDatabaseWrapper, work: Callable[[Any], T]) -> T:
+        cursor = postgresql.quick_cursor(connection)
+        return self._with_cursor(connection, work) if cursor is None else work(cursor)
 
     def _patiently(self, attempt: Callable[[BaseDatabaseWrapper], T], loan: "_Loan | None" = None) -> T:
         started = time.monotonic()
