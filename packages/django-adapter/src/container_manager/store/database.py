@@ -105,7 +105,10 @@ class Database:
         return self._patiently(lambda connection: self._with_cursor(connection, work))
 
     def run_alone(self, work: Callable[[Any], T]) -> T:
-        """The same for a single statement whose ``work`` uses its cursor and nothing else of Django: sooner."""
+        """The same for one statement, or several sent at once, whose ``work`` uses nothing of Django but the cursor.
+
+        It is sooner done. The cursor executes, and fetches all.
+        """
         loan = None if self._uses_djangos else _Loan(self)
         return self._patiently(lambda connection: self._quickly(connection, work), loan)
 
