@@ -56,8 +56,8 @@ def binding_cursor(connection: Any) -> Any:
 class QuickCursor:
     """psycopg's own cursor on a connection of the store's own, kept from one statement to the next.
 
-    Django's is made for each statement, and psycopg looks for placeholders in a long one each time: that is up to a tenth
-    of the time to claim and record a job. Errors are Django's.
+    Django's is made for each statement, and psycopg looks for placeholders in a long one each time: that takes up to a
+    tenth of the time to claim and record a job. Errors are Django's.
 
     Args:
         connection: open.
