@@ -3,19 +3,21 @@
 import json
 import signal
 import time
+from pathlib import Path
 
 from cli.conftest import HERE, CommandLine
 
 from support.engine import Engine
 
 
-def submit_sleeper(command_line: CommandLine, seconds: float) -> str:
-    script = f"echo started; sleep {seconds}; echo ended"
+def submit_waiting_for(command_line: CommandLine, file: Path) -> str:
+    """A job that goes on until there is a file."""
+    script = f"echo started; until test -e '{file}'; do sleep 0.1; done; echo ended"
     return command_line("submit", *HERE, "image", "--", "sh", "-c", script).stdout.strip()
 
 
 def wait_until_running(command_line: CommandLine) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while command_line.jobs()[0]["status"] != "running":
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -33,13 +35,16 @@ def test_once_ends_when_there_is_nothing(command_line: CommandLine) -> None:
     assert command_line("worker", "--once", "--log-level", "error").code == 0
 
 
-def test_a_first_signal_lets_go_and_the_next_worker_adopts(command_line: CommandLine) -> None:
-    job_id = submit_sleeper(command_line, 4)
+def test_a_first_signal_lets_go_and_the_next_worker_adopts(command_line: CommandLine, tmp_path: Path) -> None:
+    job_id = submit_waiting_for(command_line, tmp_path / "go on")
     first = command_line.start("worker")
     wait_until_running(command_line)
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=30)
     assert first.returncode == 0
+    (job,) = command_line.jobs()
+    assert job["status"] == "running"
+    (tmp_path / "go on").touch()
     assert command_line("worker", "--drain").code == 0
     (job,) = command_line.jobs()
     assert (job["status"], job["attempt"]) == ("completed", 1)
