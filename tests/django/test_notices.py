@@ -55,13 +55,13 @@ class Rate:
 
 def test_the_first_free_place_is_told_at_once_and_the_next_ones_together() -> None:
     rate = Rate()
-    assert rate.notices.are_due([ended(job())])
+    assert rate.notices.take([ended(job())])
     rate.clock.now += NOTICE_SECONDS / 2
-    assert not rate.notices.are_due([ended(job())])
-    assert not rate.notices.are_due([ended(job())])
+    assert not rate.notices.take([ended(job())])
+    assert not rate.notices.take([ended(job())])
     rate.clock.now += NOTICE_SECONDS / 2
-    assert rate.notices.are_due([Record(job=job_running())]), "with whatever is recorded next"
-    assert not rate.notices.are_due([Record(job=job_running())])
+    assert rate.notices.take([Record(job=job_running())]), "with whatever is recorded next"
+    assert not rate.notices.take([Record(job=job_running())])
 
 
 def job_running() -> Job:
@@ -70,43 +70,43 @@ def job_running() -> Job:
 
 def test_what_nobody_else_waits_for_is_not_told() -> None:
     rate = Rate()
-    assert not rate.notices.are_due([Record(job=job_running())])
-    assert not rate.notices.are_due()
+    assert not rate.notices.take([Record(job=job_running())])
+    assert not rate.notices.take()
     assert rate.notices.glance_seconds == float("inf")
 
 
 def test_what_was_put_off_is_told_soon_by_who_looks() -> None:
     rate = Rate()
-    rate.notices.are_due([ended(job())])
-    assert not rate.notices.are_due([ended(job())])
+    rate.notices.take([ended(job())])
+    assert not rate.notices.take([ended(job())])
     assert rate.notices.glance_seconds <= NOTICE_SECONDS
     rate.clock.now += NOTICE_SECONDS
-    assert not rate.notices.are_due(), "a record may carry it"
+    assert not rate.notices.take(), "a record may carry it"
     rate.clock.now += NOTICE_SECONDS
-    assert rate.notices.are_due()
-    assert not rate.notices.are_due()
+    assert rate.notices.take()
+    assert not rate.notices.take()
 
 
 def test_a_job_that_waits_again_is_told_at_once() -> None:
     rate = Rate()
-    assert rate.notices.are_due([ended(job())])
-    assert rate.notices.are_due([Record(job=job())])
-    assert rate.notices.are_due([Record(job=job())])
+    assert rate.notices.take([ended(job())])
+    assert rate.notices.take([Record(job=job())])
+    assert rate.notices.take([Record(job=job())])
 
 
 def test_where_nobody_looks_nothing_is_put_off() -> None:
     rate = Rate(looks=False)
-    assert rate.notices.are_due([ended(job())])
-    assert rate.notices.are_due([ended(job())])
+    assert rate.notices.take([ended(job())])
+    assert rate.notices.take([ended(job())])
 
 
 def test_what_could_not_be_told_is_still_owed() -> None:
     rate = Rate()
-    assert rate.notices.are_due([ended(job())])
+    assert rate.notices.take([ended(job())])
     rate.notices.owe()
-    assert not rate.notices.are_due([Record(job=job_running())])
+    assert not rate.notices.take([Record(job=job_running())])
     rate.clock.now += NOTICE_SECONDS
-    assert rate.notices.are_due([Record(job=job_running())])
+    assert rate.notices.take([Record(job=job_running())])
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -53,6 +53,14 @@ class Gathering:
         except BaseException as error:
             self.results[job.id] = error
 
+    def begin_behind_another(self, number: int) -> list[Job]:
+        """As many as wait together while a job of another thread is being written."""
+        self.begin()
+        self.wait_for_batches(1)
+        jobs = self.begin(number)
+        self.wait_for_queue(number)
+        return jobs
+
     def wait_for_batches(self, number: int) -> None:
         self.wait_until(lambda: len(self.store.batches) == number)
 
@@ -90,10 +98,7 @@ def test_what_comes_while_something_is_written_is_written_together() -> None:
 
 def test_each_learns_what_became_of_its_own_record() -> None:
     gathering = Gathering()
-    gathering.begin()
-    gathering.wait_for_batches(1)
-    lost, stored = gathering.begin(2)
-    gathering.wait_for_queue(2)
+    lost, stored = gathering.begin_behind_another(2)
     gathering.store.answer = lambda record: RecordOutcome.FENCED if record.job is lost else RecordOutcome.STORED
     gathering.store.gate.release(2)
     gathering.end()
@@ -103,10 +108,7 @@ def test_each_learns_what_became_of_its_own_record() -> None:
 
 def test_an_error_is_everybody_s_who_waits_for_that_batch_and_nobody_else_s() -> None:
     gathering = Gathering()
-    gathering.begin()
-    gathering.wait_for_batches(1)
-    failing = gathering.begin(4)
-    gathering.wait_for_queue(4)
+    failing = gathering.begin_behind_another(4)
     error = ZeroDivisionError("a fault of the store")
 
     def fail(record: Record) -> str:

@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import attrs
@@ -558,8 +559,7 @@ def test_while_it_is_removed_nobody_else_does_so() -> None:
     executor.cleanup = slowly  # type: ignore[method-assign]
     deadline = time.monotonic() + 10
 
-    def step_until(is_over: object) -> None:
-        assert callable(is_over)
+    def step_until(is_over: Callable[[], object]) -> None:
         while not is_over():
             assert time.monotonic() < deadline
             worker.step()

@@ -28,8 +28,8 @@ class Notices:
         self._next_at = 0.0
         self._lock = threading.Lock()
 
-    def are_due(self, records: Sequence[Record] = ()) -> bool:
-        """Whether to tell now of these records and of what was put off; who is told so does it, or has to `owe` it."""
+    def take(self, records: Sequence[Record] = ()) -> bool:
+        """Whether the caller is to tell now, of these records and of what was put off: it does, or has to `owe` it."""
         urgent = any(record.job.status is JobStatus.PENDING for record in records)
         with self._lock:
             owed = self._owed or urgent or any(record.release for record in records)

@@ -173,7 +173,7 @@ class OrmStore:
         if not records:
             return []
 
-        tells = self._notices.are_due(records)
+        tells = self._notices.take(records)
         outcomes: Sequence[str] = ()
         try:
             outcomes = self._recorded(records, tells)
@@ -298,7 +298,7 @@ class OrmStore:
         return self.database.run(read)
 
     def changed(self, since: object | None) -> tuple[object, bool]:
-        if self._notices.are_due():
+        if self._notices.take():
             self._tell_what_is_owed()
         token = self._wakeup.token()
         return token, since is None or token != since
