@@ -106,7 +106,7 @@ def test_a_container_is_looked_at_before_it_is_a_fifth_older(
         seen = len(machine.reads)
         pass_time(sampler, clock, clock.now + 0.05)
         if len(machine.reads) > seen:
-            assert clock.now - looked <= max(0.05, min((looked - began) / 5, 5.0)) + 0.0501
+            assert clock.now - looked <= max(0.05, min((looked - began) / 5, 10.0)) + 0.0501
             looked = clock.now
     assert 30 <= len(machine.reads) <= 60
 
@@ -123,7 +123,7 @@ def test_those_that_run_for_long_are_looked_at_together(
         pass_time(sampler, clock, clock.now + 0.2)
     machine.reads.clear()
     began, times = clock.now, set[float]()
-    while clock.now < began + 15:
+    while clock.now < began + 30:
         seen = len(machine.reads)
         pass_time(sampler, clock, clock.now + 0.1)
         if len(machine.reads) > seen:

@@ -1,6 +1,5 @@
 """Runs jobs on one Docker engine."""
 
-import json
 import math
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -32,17 +31,17 @@ from container_manager_core.spec import ContainerSpec
 from container_manager_docker import events, logs
 from container_manager_docker.client import Engine
 from container_manager_docker.launching import Launcher
+from container_manager_docker.listing import Listing
 from container_manager_docker.options import DockerOptions
 from container_manager_docker.plugin import CAPABILITIES
 from container_manager_docker.translation.answers import understood
-from container_manager_docker.translation.configuration import INSTALLATION_LABEL, plan
+from container_manager_docker.translation.configuration import plan
 from container_manager_docker.translation.refusals import masked
 from container_manager_docker.translation.states import (
     NOT_FOUND,
     image_digest,
     is_container_id,
     is_ours,
-    listed_state,
     out_of_memory,
     owned_execution,
     state_of,
@@ -75,6 +74,7 @@ class DockerExecutor(ContainerExecutor):
         self._context = context
         self._engine = Engine(options)
         self._launcher = Launcher(self._engine, options)
+        self._listing = Listing(self._engine, context.installation_id, context.clock)
         self._sampler = UsageSampler()
         self._asked_at: Recent[str, float] = Recent()
         self._digests: Recent[str, str] = Recent(256)
@@ -105,12 +105,14 @@ class DockerExecutor(ContainerExecutor):
     def check_status(self, execution_id: str) -> ExecutionState:
         with self._understood():
             container = self._inspect(execution_id) if is_container_id(execution_id) else None
-            return NOT_FOUND if container is None else self._state(container)
+            if container is None:
+                self._listing.forget(execution_id)
+                return NOT_FOUND
+            return self._state(container)
 
     def check_statuses(self, execution_ids: Sequence[str]) -> Mapping[str, ExecutionState]:
-        with self._understood():
-            listed = {container["Id"]: listed_state(container) for container in self._list()}
-        return {execution_id: listed.get(execution_id, NOT_FOUND) for execution_id in execution_ids}
+        """See the contract. What goes on running is listed every 15 seconds, what has ended each time."""
+        return self._listing.states(execution_ids)
 
     def read_logs(self, execution_id: str, cursor: str = "", *, limit: int = _PAGE_BYTES) -> LogPage:
         with closing(self._pages(execution_id, cursor, max(limit, 1))) as pages:
@@ -154,6 +156,7 @@ class DockerExecutor(ContainerExecutor):
     def cleanup(self, execution_id: str) -> None:
         if not is_container_id(execution_id):
             return
+        self._listing.forget(execution_id)
         self._engine.call(
             "DELETE",
             f"/containers/{execution_id}",
@@ -184,7 +187,7 @@ class DockerExecutor(ContainerExecutor):
 
     def list_owned(self) -> Sequence[OwnedExecution]:
         with self._understood():
-            return [owned_execution(container) for container in self._list()]
+            return [owned_execution(container) for container in self._listing.all()]
 
     def events(self, stopped: threading.Event) -> Iterator[ExecutionEvent]:
         return events.watch(self._engine, self._context.installation_id, stopped, self._note_stop)
@@ -210,13 +213,6 @@ class DockerExecutor(ContainerExecutor):
             "GET", f"/containers/{quote(name, safe='')}/json", action=f"inspect {name}", accept=(404,)
         )
         return None if answer.status_code == 404 else answer.json()
-
-    def _list(self) -> list[dict[str, Any]]:
-        filters = {"label": [f"{INSTALLATION_LABEL}={self._context.installation_id}"]}
-        answer = self._engine.call(
-            "GET", "/containers/json", action="list containers", params={"all": 1, "filters": json.dumps(filters)}
-        )
-        return list(answer.json())
 
     def _pages(self, execution_id: str, text: str, limit: int) -> Generator[LogPage, None, None]:
         cursor = logs.Cursor.parse(text)

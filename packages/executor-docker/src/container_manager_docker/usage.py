@@ -18,7 +18,8 @@ from container_manager_core.remembering import Recent
 
 CGROUPS = Path("/sys/fs/cgroup")
 _FIRST_LOOK_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 10.0
+_TOGETHER_SECONDS = (10.0, 5.0, 1.0)
 _MOST_BYTES = 16_384
 _GROUPS = (
     "docker/{id}",
@@ -113,10 +114,8 @@ def _together(due: float, pause: float) -> float:
 
     Waking up, and beginning anew, costs more than a look.
     """
-    if pause < 1:
-        return due
-    interval = _LONGEST_PAUSE_SECONDS if pause == _LONGEST_PAUSE_SECONDS else 1.0
-    return due // interval * interval
+    interval = next((seconds for seconds in _TOGETHER_SECONDS if seconds <= pause), None)
+    return due if interval is None else due // interval * interval
 
 
 class UsageSampler:

@@ -14,7 +14,8 @@ from container_manager_docker.translation.configuration import ATTEMPT_LABEL, IN
 from container_manager_docker.translation.refusals import start_refused
 
 NOT_FOUND = ExecutionState(status=ExecutionStatus.NOT_FOUND)
-_RUNNING = ExecutionState(status=ExecutionStatus.RUNNING)
+RUNNING = ExecutionState(status=ExecutionStatus.RUNNING)
+"""Of a listed container, which tells no more."""
 
 _ENDED = ("exited", "dead")
 _EXITED = re.compile(r"Exited \((-?[0-9]+)\)")
@@ -116,7 +117,7 @@ def listed_state(container: Mapping[str, Any]) -> ExecutionState:
     if container["State"] == "removing":
         return NOT_FOUND
     if container["State"] not in _ENDED:
-        return _RUNNING
+        return RUNNING
     match = _EXITED.match(container.get("Status") or "")
     return ExecutionState(status=ExecutionStatus.EXITED, exit_code=int(match[1]) if match else None)
 
