@@ -134,14 +134,15 @@ def watch(jobs: int, seconds: float, base_url: str, image: str) -> None:
             time.sleep(12)  # threads that launched them end after ten idle seconds
             calls.of.clear()
             print(_SETTLED, flush=True)
-            began, used, used_by = time.monotonic(), cpu_seconds(), thread_seconds()
+            used_by = thread_seconds()
+            began, used = time.monotonic(), cpu_seconds()
             time.sleep(seconds)
-            took = time.monotonic() - began
+            took, used = time.monotonic() - began, cpu_seconds() - used
             shares = {name: 100 * (spent - used_by.get(name, 0.0)) / took for name, spent in thread_seconds().items()}
             found = Watched(
                 threads=threading.active_count(),
                 mib=resident_mib(),
-                cpu=100 * (cpu_seconds() - used) / took,
+                cpu=100 * used / took,
                 shares={name.removesuffix(f" {worker.id}"): share for name, share in shares.items() if share >= 0.1},
                 calls=dict(calls.of),
             )
