@@ -94,7 +94,7 @@ failures = st.builds(Failure, kind=st.sampled_from(FailureKind), message=texts, 
 usages = st.builds(Usage, peak_memory_bytes=maybe(st.integers(0)), cpu_seconds=maybe(st.floats(0, 1e9)))
 positions = st.builds(LogPosition, cursor=texts, skip_stdout=st.integers(0), stderr_bytes=st.integers(0))
 plain_data = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
@@ -198,6 +198,15 @@ def test_odd_metadata_of_a_plugin_does_not_stop_a_job() -> None:
         "zones": ["a", "b"],
         "pair": [1, 2],
     }
+
+
+@pytest.mark.parametrize("beside", ["plain", "\ud800", 1 << 70, {3: "a key"}, "ä", b"bytes"])
+def test_numbers_that_json_does_not_know_are_none(beside: object) -> None:
+    """PostgreSQL would refuse the whole record. What stands beside them may take another way into JSON."""
+    given = {"load": float("nan"), "most": [float("inf"), -float("inf"), 1.5], "beside": beside}
+    written = from_plain(json.loads(to_json(given), parse_constant=pytest.fail), dict)
+    assert (written["load"], written["most"]) == (None, [None, None, 1.5])
+    assert written == to_plain(given)
 
 
 def test_importing_the_stores_loads_neither_cattrs_nor_sqlite() -> None:

@@ -9,32 +9,12 @@ from typing import Any
 
 from container_manager_core.failure import Failure
 from container_manager_core.job import Job, Route
-from container_manager_core.serialising import from_plain, moment_to_json, plain_to_json, to_json
+from container_manager_core.serialising import from_plain, to_json
 
 
 def _same(value: Any) -> Any:
     return value
 
-
-def _amount_text(amount: Decimal) -> str:
-    return f'"{amount}"'
-
-
-# As JSON: times and amounts have nothing that would have to be escaped, and every job has some.
-_WRITE: Mapping[str, Callable[[Any], str]] = {
-    "queued_at": moment_to_json,
-    "scheduled_at": moment_to_json,
-    "preferred_executor": plain_to_json,
-    "created_by": plain_to_json,
-    "not_before": moment_to_json,
-    "waiting": plain_to_json,
-    "route": to_json,
-    "exit_code": plain_to_json,
-    "failure": to_json,
-    "started_at": moment_to_json,
-    "estimated_cost": _amount_text,
-    "actual_cost": _amount_text,
-}
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "created_at": datetime.fromisoformat,
@@ -54,8 +34,10 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-_WRITERS = [(f'"{name}":', write) for name, write in _WRITE.items()]
-_fact_values = attrgetter(*_WRITE)
+_TIMES = ("created_at", "finished_at")
+"""Those that most stores have in columns."""
+_FACTS = tuple(name for name in _READ if name not in _TIMES)
+_facts_of = attrgetter(*_FACTS)
 
 
 def facts_to_json(job: Job, *, created: bool = False) -> str:
@@ -64,16 +46,12 @@ def facts_to_json(job: Job, *, created: bool = False) -> str:
     Args:
         created: also its creation and its end, for a store whose columns do not hold these times exactly.
     """
-    facts = [
-        f"{name}{write(value)}"
-        for (name, write), value in zip(_WRITERS, _fact_values(job), strict=True)
-        if value is not None
-    ]
+    facts = {name: value for name, value in zip(_FACTS, _facts_of(job), strict=True) if value is not None}
     if created:
-        facts.append(f'"created_at":{moment_to_json(job.created_at)}')
+        facts["created_at"] = job.created_at
         if job.finished_at is not None:
-            facts.append(f'"finished_at":{moment_to_json(job.finished_at)}')
-    return f"{{{','.join(facts)}}}"
+            facts["finished_at"] = job.finished_at
+    return to_json(facts)
 
 
 def facts_from_json(text: str) -> dict[str, Any]:

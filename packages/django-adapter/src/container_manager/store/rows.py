@@ -1,7 +1,6 @@
 """Jobs and executions as rows of the ORM's tables, and back."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from django.conf import settings
 from container_manager.conversion.times import as_stored, aware
 from container_manager_core.amounts import millionths
 from container_manager_core.job import Execution, Job, JobStatus
-from container_manager_core.serialising import from_json, spec_from_json, to_json
+from container_manager_core.serialising import from_json, spec_from_json, to_json, to_plain
 from container_manager_core.store.facts import facts_from_json, facts_to_json
 
 if TYPE_CHECKING:
@@ -214,7 +213,7 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
         "routing_reason": text(route.reason) if route else "",
         "container_id": identifier[:255] if is_docker else "",
         "external_execution_id": "" if is_docker else identifier[:500],
-        "executor_metadata": plain_metadata(execution, record),
+        "executor_metadata": plain_metadata(execution),
         "estimated_cost": money(job.estimated_cost),
         "actual_cost": money(job.actual_cost),
         "started_at": as_stored(job.started_at),
@@ -266,12 +265,17 @@ def measured_columns(execution: Execution) -> dict[str, Any]:
     }
 
 
-def plain_metadata(execution: Execution | None, record: str | None) -> Mapping[str, Any]:
+def plain_metadata(execution: Execution | None) -> Any:
     """The platform's facts as JSON that every database takes."""
-    if execution is None or record is None or not execution.metadata:
-        return {}
-    found: Mapping[str, Any] = json.loads(record.replace("\\u0000", "")).get("metadata", {})
-    return found
+    return _clean(to_plain(execution.metadata)) if execution and execution.metadata else {}
+
+
+def _clean(data: Any) -> Any:
+    if isinstance(data, str):
+        return text(data)
+    if isinstance(data, list):
+        return [_clean(item) for item in data]
+    return {text(key): _clean(item) for key, item in data.items()} if isinstance(data, dict) else data
 
 
 def money(amount: Decimal | None) -> Decimal | None:

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -138,14 +136,14 @@ class PostgresWriter:
         return {job_id for job_id, *_ in found if job_id is not None} if found[0][-1] else None
 
     def _send(self, records: Sequence[Record], counts: bool) -> None:
-        given = [_encode([_given(record) for record in records]), self._tells]
+        given = [_rows([_given(record) for record in records]), self._tells]
         self._cursor.execute(_write_statement(self._cursor.db, counts), given)
 
     def held(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
             return set()
         statement = f"WITH given AS ({_recordset(_CONDITION)}) SELECT id FROM {rows.JOBS} job JOIN given ON {_HELD}"
-        self._cursor.execute(statement, [_encode([_condition(record) for record in records])])
+        self._cursor.execute(statement, [_rows([_condition(record) for record in records])])
         return {job_id for (job_id,) in self._cursor.fetchall()}
 
 
@@ -301,6 +299,11 @@ def _worded(connection: Any, counts: bool) -> str:
     )
 
 
+def _rows(given: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as JSON. A server whose encoding is not UTF-8 refuses escaped characters, and may take them as they are."""
+    return to_json(given, in_ascii=False)
+
+
 def _or_empty(name: str) -> str:
     if name not in _EMPTY:
         return f"given.{name}"
@@ -312,17 +315,6 @@ def _types(connection: Any, model: Any, names: Sequence[str]) -> dict[str, str]:
     """The columns with their types on PostgreSQL."""
     fields = {field.column: field for field in model._meta.concrete_fields}
     return {name: fields[name].db_type(connection) for name in names}
-
-
-def _plain(each: Any) -> Any:
-    if isinstance(each, datetime):
-        return each.isoformat()
-    if isinstance(each, UUID | Decimal):
-        return str(each)
-    raise TypeError(f"{each!r} has no place in a row")
-
-
-_encode = json.JSONEncoder(default=_plain, separators=(",", ":"), check_circular=False).encode
 
 
 def _next_worker(record: Record) -> str | None:

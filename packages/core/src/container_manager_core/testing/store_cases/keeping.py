@@ -88,6 +88,29 @@ class KeepingCases(StoreKit):
         assert stored.failure is not None
         assert stored.failure.message.replace("\0", "") == "beforeafter"
 
+    def test_odd_facts_of_a_platform_stop_no_job(self, store: JobStore, clock: VirtualClock) -> None:
+        """What no JSON and no database takes may be kept otherwise, but what stands beside it stays."""
+        odd = {
+            "number": [float("nan"), float("inf")],
+            "long": 1 << 70,
+            "half": "a\udcffb",
+            "nul\0": "\0",
+            "written": "\\u0000 \\ud800",
+            "bytes": b"\xff",
+            "plain": {"zone": "z\u00fcrich", "parts": [1, "two", None]},
+        }
+        self.add(store, clock)
+        (job,) = self.take(store)
+        running = self.run(store, clock, job)
+        assert running.execution is not None
+        noted = attrs.evolve(running, execution=attrs.evolve(running.execution, metadata=odd))
+        self.record(store, self.finished(noted, clock.now()))
+        stored = store.get(job.id)
+        assert (stored.status, len(store.executions(job.id))) == (JobStatus.COMPLETED, 1)
+        assert stored.execution is not None
+        assert stored.execution.metadata["plain"] == odd["plain"]
+        assert stored.execution.metadata["written"] == odd["written"]
+
     def test_a_secret_in_clear_is_refused(self, store: JobStore, clock: VirtualClock) -> None:
         """Nothing of the batch is stored, and the error does not tell the secret."""
         good, bad = self.job(clock), self.job(clock, spec={"secrets": {"TOKEN": "hunter2"}})
