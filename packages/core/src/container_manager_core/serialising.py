@@ -35,7 +35,7 @@ def to_plain(value: Any) -> Any:
     What a plugin's metadata hold beside plain data becomes text, and a number that JSON does not know None.
 
     Raises:
-        InvalidInput: it holds a secret in clear, which is never stored.
+        InvalidInput: it is or holds a spec with a secret in clear, which is never stored.
     """
     if isinstance(value, Enum):
         return to_plain(value.value)
@@ -57,7 +57,7 @@ def to_json(value: Any, *, in_ascii: bool = True) -> str:
         in_ascii: whether other characters are escaped, for whoever may not know them.
 
     Raises:
-        InvalidInput: it holds a secret in clear, which is never stored.
+        InvalidInput: it is or holds a spec with a secret in clear, which is never stored.
     """
     try:
         text = orjson.dumps(value, _opened, orjson.OPT_PASSTHROUGH_DATACLASS)
@@ -113,11 +113,11 @@ def refuse_clear_secrets(spec: ContainerSpec) -> None:
     """
     for name, secret in spec.secrets.items():
         if secret.form is SecretForm.CLEAR:
-            raise _clear_secret(f"spec.secrets[{name!r}]")
-
-
-def _clear_secret(place: str) -> InvalidInput:
-    return InvalidInput(place, "the secret is in clear, and nothing in clear is stored", "seal it first (Vault.seal)")
+            raise InvalidInput(
+                f"spec.secrets[{name!r}]",
+                "the secret is in clear, and nothing in clear is stored",
+                "seal it first (Vault.seal)",
+            )
 
 
 def _unreadable(kind: type, error: Exception) -> InvalidInput:
@@ -133,6 +133,8 @@ def _opened(value: Any) -> Any:
     """What a value is to JSON that is no plain data itself; its parts may be no plain data either."""
     if isinstance(value, Secret):
         return _plain_secret(value)
+    if isinstance(value, ContainerSpec):
+        refuse_clear_secrets(value)
     kind: type = type(value)
     fields = _fields(kind)
     if fields is not None:
@@ -197,7 +199,7 @@ def _scalar(value: Any, kind: type) -> Any:
 
 def _plain_secret(secret: Secret) -> str | dict[str, str]:
     if secret.form is SecretForm.CLEAR:
-        raise _clear_secret("spec.secrets")
+        return repr(secret)  # which does not tell it; in a spec it would have been refused
     return secret.text if secret.form is SecretForm.REFERENCE else {secret.form.value: secret.text}
 
 
