@@ -183,6 +183,14 @@ def test_what_is_no_spec_is_told_as_such(text: str) -> None:
         from_json(text, ContainerSpec)
 
 
+@attrs.frozen
+class Zone:
+    """A plugin's own, with a default that is made of the others."""
+
+    name: str
+    key: str = attrs.field(default=attrs.Factory(lambda zone: zone.name, takes_self=True), repr=False)
+
+
 def test_odd_metadata_of_a_plugin_does_not_stop_a_job() -> None:
     execution = Execution(
         attempt=1,
@@ -196,6 +204,7 @@ def test_odd_metadata_of_a_plugin_does_not_stop_a_job() -> None:
             "zones": {"b", "a"},
             "pair": (1, 2),
             "token": Secret.parse("hunter2"),
+            "zone": Zone("a"),
         },
     )
     metadata = dict(from_json(to_json(execution), Execution).metadata)
@@ -205,6 +214,7 @@ def test_odd_metadata_of_a_plugin_does_not_stop_a_job() -> None:
         "raw": "b'\\xff'",
         "zones": ["a", "b"],
         "pair": [1, 2],
+        "zone": "Zone(name='a')",
     }
 
 

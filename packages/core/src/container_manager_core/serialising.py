@@ -26,6 +26,7 @@ T = TypeVar("T")
 _SCALARS = (int, float, str, bool)
 _FACTORY: Any = attrs.Factory
 _SHARED_TEXT_CHARACTERS = 4096
+_OURS = f"{__package__}."
 _Fields = tuple[Sequence[str], Sequence[Any], Callable[[Any], Sequence[Any]]]
 
 
@@ -153,8 +154,8 @@ def _opened(value: Any) -> Any:
 
 @cache
 def _fields(kind: type) -> _Fields | None:
-    """The names and defaults of a kind of values, and what gets theirs; None for what was not made with attrs."""
-    if not attrs.has(kind):
+    """The names and defaults of a kind of our values, and what gets theirs; None for what comes from elsewhere."""
+    if not (attrs.has(kind) and kind.__module__.startswith(_OURS)):
         return None
     fields = attrs.fields(kind)
     names = [field.name for field in fields]

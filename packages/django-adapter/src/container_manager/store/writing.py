@@ -136,14 +136,14 @@ class PostgresWriter:
         return {job_id for job_id, *_ in found if job_id is not None} if found[0][-1] else None
 
     def _send(self, records: Sequence[Record], counts: bool) -> None:
-        given = [_rows([_given(record) for record in records]), self._tells]
+        given = [_rows_to_json([_given(record) for record in records]), self._tells]
         self._cursor.execute(_write_statement(self._cursor.db, counts), given)
 
     def held(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
             return set()
         statement = f"WITH given AS ({_recordset(_CONDITION)}) SELECT id FROM {rows.JOBS} job JOIN given ON {_HELD}"
-        self._cursor.execute(statement, [_rows([_condition(record) for record in records])])
+        self._cursor.execute(statement, [_rows_to_json([_condition(record) for record in records])])
         return {job_id for (job_id,) in self._cursor.fetchall()}
 
 
@@ -299,7 +299,7 @@ def _worded(connection: Any, counts: bool) -> str:
     )
 
 
-def _rows(given: Sequence[Mapping[str, Any]]) -> str:
+def _rows_to_json(given: Sequence[Mapping[str, Any]]) -> str:
     """Rows as JSON. A server whose encoding is not UTF-8 refuses escaped characters, and may take them as they are."""
     return to_json(given, in_ascii=False)
 
