@@ -96,6 +96,14 @@ def test_one_that_somebody_removed_is_missed_soon(
     assert statuses(listing, running) == [NOT_FOUND, RUNNING]
 
 
+def test_one_that_had_ended_is_missed_at_once(listing: Listing, running: list[str], client: Any) -> None:
+    client.containers.get(running[0]).kill("KILL")
+    client.containers.get(running[0]).wait()
+    assert statuses(listing, running) == [EXITED, RUNNING]
+    client.containers.get(running[0]).remove()
+    assert statuses(listing, running) == [NOT_FOUND, RUNNING]
+
+
 def test_one_that_was_found_missing_is_missing(executor: Any, running: list[str], client: Any) -> None:
     executor.check_statuses(running)
     client.containers.get(running[0]).remove(force=True)

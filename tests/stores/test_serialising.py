@@ -1,8 +1,10 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import Enum
 
 import attrs
 import pytest
@@ -191,6 +193,18 @@ class Zone:
     key: str = attrs.field(default=attrs.Factory(lambda zone: zone.name, takes_self=True), repr=False)
 
 
+@dataclass
+class Place:
+    """Another's, with what it does not show."""
+
+    name: str
+    key: str = field(repr=False)
+
+
+class Speed(Enum):
+    FAST = 1
+
+
 def test_odd_metadata_of_a_plugin_does_not_stop_a_job() -> None:
     execution = Execution(
         attempt=1,
@@ -205,6 +219,7 @@ def test_odd_metadata_of_a_plugin_does_not_stop_a_job() -> None:
             "pair": (1, 2),
             "token": Secret.parse("hunter2"),
             "zone": Zone("a"),
+            "place": Place("a", "b"),
         },
     )
     metadata = dict(from_json(to_json(execution), Execution).metadata)
@@ -215,10 +230,11 @@ def test_odd_metadata_of_a_plugin_does_not_stop_a_job() -> None:
         "zones": ["a", "b"],
         "pair": [1, 2],
         "zone": "Zone(name='a')",
+        "place": "Place(name='a')",
     }
 
 
-@pytest.mark.parametrize("beside", ["plain", "\ud800", 1 << 70, {3: "a key"}, "ä", b"bytes"])
+@pytest.mark.parametrize("beside", ["plain", "\ud800", 1 << 70, {3: "a key"}, "ä", b"bytes", Speed.FAST])
 def test_numbers_that_json_does_not_know_are_none(beside: object) -> None:
     """PostgreSQL would refuse the whole record. What stands beside them may take another way into JSON."""
     given = {"load": float("nan"), "most": [float("inf"), -float("inf"), 1.5], "beside": beside}
