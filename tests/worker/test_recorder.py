@@ -106,25 +106,40 @@ def test_each_learns_what_became_of_its_own_record() -> None:
     assert gathering.results[stored.id] is stored
 
 
-def test_an_error_is_everybody_s_who_waits_for_that_batch_and_nobody_else_s() -> None:
+def test_a_record_that_the_store_cannot_write_stops_no_other() -> None:
     gathering = Gathering()
-    failing = gathering.begin_behind_another(4)
+    before, failing, behind = gathering.begin_behind_another(3)
     error = ZeroDivisionError("a fault of the store")
 
-    def fail(record: Record) -> str:
-        if record.job in failing:
+    def answer(record: Record) -> str:
+        if record.job is failing:
             raise error
         return RecordOutcome.STORED
 
-    gathering.store.answer = fail
-    gathering.store.gate.release()
-    gathering.wait_for_batches(2)
-    after = gathering.begin(2)
-    gathering.wait_for_queue(2)
-    gathering.store.gate.release(2)
+    gathering.store.answer = answer
+    gathering.store.gate.release(5)
     gathering.end()
-    assert all(gathering.results[job.id] is error for job in failing)
-    assert all(gathering.results[job.id] is job for job in after)
+    assert [len(batch) for batch in gathering.store.batches] == [1, 3, 1, 1, 1]
+    assert [gathering.results[job.id] for job in (before, failing, behind)] == [before, error, behind]
+
+
+def test_a_store_that_is_away_is_asked_once_for_all() -> None:
+    gathering = Gathering()
+    waiting = gathering.begin_behind_another(3)
+    answers = iter([RecordOutcome.STORED, StoreUnavailable("any", "away", "wait")])
+
+    def answer(record: Record) -> str:
+        following = next(answers, RecordOutcome.STORED)
+        if isinstance(following, Exception):
+            raise following
+        return following
+
+    gathering.store.answer = answer
+    gathering.store.gate.release(9)
+    gathering.end()
+    assert [len(batch) for batch in gathering.store.batches[:2]] == [1, 3]
+    assert sum(len(batch) for batch in gathering.store.batches[2:]) == 3
+    assert all(gathering.results[job.id] is job for job in waiting)
 
 
 def test_a_store_that_is_away_is_waited_for() -> None:

@@ -137,14 +137,23 @@ class Recorder:
         with self._queueing:
             batch, self._queue = self._queue, []
         try:
-            outcomes = self._store.record_many([entry.record for entry in batch])
-            for entry, outcome in zip(batch, outcomes, strict=True):
-                entry.outcome = outcome
-        except BaseException as error:  # whatever it is, nobody may wait for an answer that never comes
-            for entry in batch:
-                entry.error = error
+            self._store_together(batch)
         finally:
             with self._queueing:
                 self._name_writer()
             for entry in batch[1:]:
                 entry.turn.release()
+
+    def _store_together(self, entries: Sequence[_Entry]) -> None:
+        """Write them in one transaction; one by one where that failed for what is in it, which may be one's fault."""
+        try:
+            outcomes = self._store.record_many([entry.record for entry in entries])
+            for entry, outcome in zip(entries, outcomes, strict=True):
+                entry.outcome = outcome
+        except BaseException as error:  # whatever it is, nobody may wait for an answer that never comes
+            if isinstance(error, Exception) and not isinstance(error, StoreUnavailable) and len(entries) > 1:
+                for entry in entries:
+                    self._store_together([entry])
+                return
+            for entry in entries:
+                entry.error = error

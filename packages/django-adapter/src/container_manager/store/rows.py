@@ -1,5 +1,6 @@
 """Jobs and executions as rows of the ORM's tables, and back."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -94,6 +95,8 @@ ATTEMPT = (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _CENT = Decimal("0.000000000001")
+_HALF = 1 << 31
+_MOST = (1 << 63) - 1
 
 
 def microseconds(moment: datetime | None) -> int | None:
@@ -203,7 +206,7 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
     return {
         "status": job.status.value,
         "attempt": job.attempt,
-        "exit_code": job.exit_code,
+        "exit_code": _exit_code(job.exit_code),
         "failure_kind": failure.kind.value if failure else "",
         "failure_message": text(failure.message) if failure else "",
         "failure_hint": text(failure.hint) if failure else "",
@@ -242,7 +245,7 @@ def execution_columns(job: Job, record: str) -> dict[str, Any]:
         "host_id": execution.host,
         "container_id": text(execution.execution_id, 500),
         "status": execution.status.value,
-        "exit_code": execution.exit_code,
+        "exit_code": _exit_code(execution.exit_code),
         "failure_kind": failure.kind.value if failure else "",
         "failure_message": text(failure.message) if failure else "",
         "failure_hint": text(failure.hint) if failure else "",
@@ -257,12 +260,24 @@ def measured_columns(execution: Execution) -> dict[str, Any]:
     """What an attempt's row has of its use and costs."""
     usage = execution.usage
     return {
-        "max_memory_usage": usage.peak_memory_bytes if usage else None,
-        "cpu_seconds": usage.cpu_seconds if usage else None,
+        "max_memory_usage": _measured(usage.peak_memory_bytes if usage else None),
+        "cpu_seconds": _measured(usage.cpu_seconds if usage else None),
         "launched": microseconds(execution.created_at),
         "cost": money(execution.cost),
         "amount": 0 if execution.status.is_live else millionths(execution.cost or Decimal(0)),
     }
+
+
+def _measured(figure: float | None) -> float | None:
+    """A figure that a column can hold."""
+    return min(figure, _MOST) if figure is not None and math.isfinite(figure) else None
+
+
+def _exit_code(code: int | None) -> int | None:
+    """An exit code as a column of 32 bits holds it; one without a sign, as Windows has them, with its sign."""
+    if code is None or -_HALF <= code < _HALF:
+        return code
+    return code - 2 * _HALF if 0 < code < 2 * _HALF else max(-_HALF, min(code, _HALF - 1))
 
 
 def plain_metadata(execution: Execution | None) -> Any:

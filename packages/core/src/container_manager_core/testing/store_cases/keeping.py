@@ -104,12 +104,23 @@ class KeepingCases(StoreKit):
         running = self.run(store, clock, job)
         assert running.execution is not None
         noted = attrs.evolve(running, execution=attrs.evolve(running.execution, metadata=odd))
-        self.record(store, self.finished(noted, clock.now()))
+        usage = Usage(peak_memory_bytes=1 << 64, cpu_seconds=float("nan"))
+        self.record(store, self.finished(noted, clock.now(), usage=usage))
         stored = store.get(job.id)
         assert (stored.status, len(store.executions(job.id))) == (JobStatus.COMPLETED, 1)
         assert stored.execution is not None
         assert stored.execution.metadata["plain"] == odd["plain"]
         assert stored.execution.metadata["written"] == odd["written"]
+
+    @pytest.mark.parametrize("code", [-1, 255, -1073741819, 3221225477, 1 << 40])
+    def test_any_exit_code_comes_back(self, store: JobStore, clock: VirtualClock, code: int) -> None:
+        """Windows has 32 bits without a sign."""
+        self.add(store, clock)
+        (job,) = self.take(store)
+        self.record(store, self.finished(self.run(store, clock, job), clock.now(), exit_code=code))
+        stored = store.get(job.id)
+        assert stored.execution is not None
+        assert (stored.exit_code, stored.execution.exit_code) == (code, code)
 
     def test_a_secret_in_clear_is_refused(self, store: JobStore, clock: VirtualClock) -> None:
         """Nothing of the batch is stored, and the error does not tell the secret."""
