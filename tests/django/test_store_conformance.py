@@ -29,6 +29,20 @@ class TestOrmStore(StoreConformance):
         yield store
         store.close()
 
+    @pytest.mark.parametrize(
+        ("code", "shown"), [(-1, -1), (3221225477, -1073741819), (1 << 40, (1 << 31) - 1), (-(1 << 40), -(1 << 31))]
+    )
+    def test_people_see_an_exit_code_with_its_sign(
+        self, store: JobStore, clock: VirtualClock, code: int, shown: int
+    ) -> None:
+        from container_manager.models import ContainerExecution, ContainerJob
+
+        self.add(store, clock)
+        (job,) = self.take(store)
+        self.record(store, self.finished(self.run(store, clock, job), clock.now(), exit_code=code))
+        assert ContainerJob.objects.get(pk=job.id).exit_code == shown
+        assert ContainerExecution.objects.get(job_id=job.id).exit_code == shown
+
     @overrides(reason="PostgreSQL's notifications arrive a moment later, and only for what concerns other processes")
     def test_changes_are_noticed(self, store: JobStore, other_store: JobStore, clock: VirtualClock) -> None:
         (job,) = self.add(store, clock)
