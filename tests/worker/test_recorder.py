@@ -62,6 +62,16 @@ class Gathering:
         self.wait_for_queue(number)
         return jobs
 
+    def fail(self, jobs: Sequence[Job], error: BaseException) -> None:
+        """Have the store fail with whatever batch holds one of these."""
+
+        def answer(record: Record) -> str:
+            if record.job in jobs:
+                raise error
+            return RecordOutcome.STORED
+
+        self.store.answer = answer
+
     def wait_for_batches(self, number: int) -> None:
         self.wait_until(lambda: len(self.store.batches) == number)
 
@@ -111,35 +121,23 @@ def test_a_record_that_the_store_cannot_write_stops_no_other() -> None:
     gathering = Gathering()
     before, failing, behind = gathering.begin_behind_another(3)
     error = ZeroDivisionError("a fault of the store")
-
-    def answer(record: Record) -> str:
-        if record.job is failing:
-            raise error
-        return RecordOutcome.STORED
-
-    gathering.store.answer = answer
+    gathering.fail([failing], error)
     gathering.store.gate.release(5)
     gathering.end()
     assert [len(batch) for batch in gathering.store.batches] == [1, 3, 1, 1, 1]
     assert [gathering.results[job.id] for job in (before, failing, behind)] == [before, error, behind]
 
 
-def test_a_store_that_is_away_is_asked_once_for_all() -> None:
+@pytest.mark.parametrize("error", [StoreUnavailable("any", "away", "wait"), KeyboardInterrupt()])
+def test_what_is_no_record_s_fault_is_everybody_s_at_once(error: BaseException) -> None:
     gathering = Gathering()
     gathering.give_up.set()
     waiting = gathering.begin_behind_another(3)
-    away = StoreUnavailable("any", "away", "wait")
-
-    def answer(record: Record) -> str:
-        if record.job in waiting:
-            raise away
-        return RecordOutcome.STORED
-
-    gathering.store.answer = answer
+    gathering.fail(waiting, error)
     gathering.store.gate.release(5)
     gathering.end()
     assert [len(batch) for batch in gathering.store.batches] == [1, 3]
-    assert all(gathering.results[job.id] is away for job in waiting)
+    assert all(gathering.results[job.id] is error for job in waiting)
 
 
 def test_a_store_that_is_away_is_waited_for() -> None:

@@ -19,8 +19,6 @@ def frozen_mapping(given: Mapping[K, V], place: str = "") -> Mapping[K, V]:
 
 def frozen_sequence(given: Iterable[Any], place: str = "") -> tuple[Any, ...]:
     """A read-only copy. A bare string, of which each character would become an element, is refused."""
-    if type(given) is tuple:  # nearly always, of what is made many times
-        return given
     if isinstance(given, tuple | list):
         return tuple(given)
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):

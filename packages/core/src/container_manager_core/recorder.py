@@ -151,9 +151,9 @@ class Recorder:
             for entry, outcome in zip(entries, outcomes, strict=True):
                 entry.outcome = outcome
         except BaseException as error:  # whatever it is, nobody may wait for an answer that never comes
-            if isinstance(error, Exception) and not isinstance(error, StoreUnavailable) and len(entries) > 1:
+            if len(entries) == 1 or isinstance(error, StoreUnavailable) or not isinstance(error, Exception):
+                for entry in entries:
+                    entry.error = error
+            else:
                 for entry in entries:
                     self._store_together([entry])
-                return
-            for entry in entries:
-                entry.error = error

@@ -35,7 +35,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 
 
 _TIMES = ("created_at", "finished_at")
-"""Those that most stores have in columns."""
+"""Those that a store may have in columns."""
 _FACTS = tuple(name for name in _READ if name not in _TIMES)
 _facts_of = attrgetter(*_FACTS)
 
