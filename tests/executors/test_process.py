@@ -92,6 +92,13 @@ def run(executor: ProcessExecutor, request: ExecutionRequest) -> Any:
     return wait_for_end(executor, executor.launch_job(request).execution_id)
 
 
+def wait_for_output(executor: ProcessExecutor, execution_id: str, wanted: bytes) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while executor.get_logs(execution_id).stdout != wanted:
+        assert time.monotonic() < deadline, f"{wanted!r} did not come within {PATIENCE_SECONDS} s"
+        time.sleep(0.02)
+
+
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
@@ -115,7 +122,8 @@ def process_of(launch: Launch) -> int:
 
 def test_a_killed_worker_loses_nothing(executor: ProcessExecutor, tmp_path: Path) -> None:
     """Kill -9 of the worker's whole process group, and of its session's leader, leaves the command alone."""
-    with start_worker(tmp_path, str(uuid4()), "echo before; sleep 0.7; echo after; exit 3") as worker:
+    script = f"echo before; until [ -e {tmp_path}/go ]; do sleep 0.1; done; echo after; exit 3"
+    with start_worker(tmp_path, str(uuid4()), script) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
         worker.stdin.write("go\n")
@@ -123,6 +131,7 @@ def test_a_killed_worker_loses_nothing(executor: ProcessExecutor, tmp_path: Path
         execution_id = worker.stdout.readline().strip()
         os.killpg(worker.pid, signal.SIGKILL)
     assert executor.check_status(execution_id).status is ExecutionStatus.RUNNING
+    (tmp_path / "go").touch()
     state = wait_for_end(executor, execution_id)
     assert (state.status, state.exit_code) == (ExecutionStatus.EXITED, 3)
     assert executor.get_logs(execution_id).stdout == b"before\nafter\n"
@@ -147,8 +156,10 @@ def test_workers_in_many_processes_start_once(executor: ProcessExecutor, tmp_pat
 def test_without_its_supervisor_a_command_runs_on_and_is_lost_at_its_end(executor: ProcessExecutor) -> None:
     """While it runs it counts as running, because otherwise a retry would run beside it."""
     launch = executor.launch_job(request_for("sh", "-c", "echo out; sleep 60"))
-    os.kill(parent_of(process_of(launch)), signal.SIGKILL)
-    time.sleep(0.2)
+    supervisor = parent_of(process_of(launch))
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until_gone(supervisor)
+    wait_for_output(executor, launch.execution_id, b"out\n")
     assert executor.check_status(launch.execution_id).status is ExecutionStatus.RUNNING
     os.kill(process_of(launch), signal.SIGKILL)
     state = wait_for_end(executor, launch.execution_id)

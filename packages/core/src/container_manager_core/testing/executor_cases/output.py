@@ -168,11 +168,15 @@ class OutputCases(ExecutorKit):
         assert answers == [_SOME_TEXT] * 4
 
     def test_output_of_a_cancelled_execution_is_kept(self, executor: ContainerExecutor, prepare: Prepare) -> None:
-        execution_id = executor.launch_job(prepare(OnTermination(b"bye\n", 5), Tick())).execution_id
-        time.sleep(0.5)
+        request = prepare(OnTermination(b"bye\n", 5), Say(b"ready\n"), Tick())
+        execution_id = executor.launch_job(request).execution_id
+        if Capability.LIVE_LOGS in self.executor_type.capabilities:
+            self.wait_for_output(executor, execution_id, b"ready\n")
+        else:
+            time.sleep(self.timeout_seconds / 10)
         executor.cancel(execution_id, 1.0)
         self.wait(executor, execution_id)
-        assert executor.get_logs(execution_id).stdout.startswith(b".")
+        assert executor.get_logs(execution_id).stdout.startswith(b"ready\n")
 
     @staticmethod
     def _pages(executor: ContainerExecutor, execution_id: str, limit: int) -> list[LogPage]:
