@@ -131,15 +131,38 @@ def test_a_claim_reads_jobs_in_the_order_of_an_index_however_many_have_ended(sto
     ContainerJob.objects.update(status="completed")
     ContainerJob.objects.submit_many(100, image="any")
     where, given = ready(Claim(worker="any", limit=5))
-    plan = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
-    with connection.cursor() as cursor:
-        cursor.execute({"sqlite": "ANALYZE", "postgresql": "ANALYZE"}.get(connection.vendor, f"ANALYZE TABLE {JOBS}"))
-        cursor.execute(f"{plan} SELECT id, spec FROM {JOBS} WHERE {where} {IN_TURN} LIMIT 5", given)
-        told = str(cursor.fetchall())
+    told = _plan(f"SELECT id, spec FROM {JOBS} WHERE {where} {IN_TURN} LIMIT 5", given)
     assert "cm_job_ready" in told
     assert not any(word in told for word in ("filesort", "TEMP B-TREE", "Sort ", "'index'")), (
         "neither sorted nor all read"
     )
+
+
+def test_what_others_ask_is_found_among_what_was_asked(store: OrmStore) -> None:
+    """However many jobs the worker holds, and held: PostgreSQL keeps those for a while."""
+    ids = ContainerJob.objects.submit_many(300, image="any")
+    store.heartbeat("w", 600)
+    store.claim(Claim(worker="w", limit=200))
+    store.request_cancel(ids[:1], SystemClock().now())
+    asked: list[tuple[str, Any]] = []
+
+    def listen(execute: Any, statement: str, params: Any, many: bool, context: Any) -> Any:
+        asked.append((statement, params))
+        return execute(statement, params, many, context)
+
+    with store.database.connected() as own, own.execute_wrapper(listen):
+        assert store.signals("w").cancel == {ids[0]}
+    [(statement, params)] = asked
+    assert "cm_job_marked" in _plan(statement, params)
+
+
+def _plan(statement: str, params: Any) -> str:
+    """How the database goes about it, knowing what is there."""
+    plan = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE TABLE {JOBS}" if connection.vendor == "mysql" else "ANALYZE")
+        cursor.execute(f"{plan} {statement}", params)
+        return str(cursor.fetchall())
 
 
 def test_many_submitted_at_once_are_found_by_the_beginning_of_their_ids(store: OrmStore) -> None:

@@ -4,26 +4,29 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
-from datetime import timedelta
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from container_manager.conversion.hosts import configured_hosts, host_of
 from container_manager.hooks import StartupTimes
-from container_manager.models import ContainerJob, ExecutorHost
+from container_manager.models import ContainerExecution, ContainerJob, ExecutorHost
 from container_manager.store.output import Output
 from container_manager.store.store import OrmStore
-from container_manager_core import ContainerSpec, InvalidInput, Job
+from container_manager_core import ContainerSpec, Host, InvalidInput, Job, lifecycle
 from container_manager_core.clock import SystemClock
-from container_manager_core.executor import Stream
-from container_manager_core.store.protocol import Claim, StoredLog
+from container_manager_core.executor import Stream, Usage
+from container_manager_core.failure import Failure, FailureKind
+from container_manager_core.job import Route
+from container_manager_core.store.protocol import Claim, Record, StoredLog
 
 CLOCK = SystemClock()
+LATER = datetime(2099, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 ASK_FOR_DURABILITY = {
     "postgresql": "SHOW synchronous_commit",
     "sqlite": "PRAGMA synchronous",
@@ -31,8 +34,8 @@ ASK_FOR_DURABILITY = {
 }
 
 
-def _job() -> Job:
-    now = CLOCK.now()
+def _job(now: datetime | None = None) -> Job:
+    now = now or CLOCK.now()
     command = ("a b", "\t%s\\", "\\N", "\n\\.\n", "\b\f\r\v\\t", "")
     spec = ContainerSpec(image="any", command=command, labels={"team": "Ä"}, environment={"A": "%\n\\n\t"})
     return Job(id=uuid4(), spec=spec, name="100 %", created_at=now, queued_at=now)
@@ -53,6 +56,46 @@ def test_a_job_added_alone_is_the_job_added_among_others(store: OrmStore) -> Non
         assert store.get(job.id) == job
     columns = ("docker_host", "status", "image", "command", "memory_limit", "priority", "environment_template")
     assert len(set(ContainerJob.objects.values_list(*columns))) == 1
+
+
+def test_a_record_written_alone_is_the_record_written_among_others(store: OrmStore) -> None:
+    now = CLOCK.now()
+    store.add_many([_job(now) for _ in range(3)])
+    store.heartbeat("w", 600)
+    first, *others = (_retried(job) for job in store.claim(Claim(worker="w", limit=3)))
+    assert store.record_many([Record(job=first)]) == ["stored"]
+    assert store.record_many([Record(job=job) for job in others]) == ["stored", "stored"]
+    for model in (ContainerJob, ContainerExecution):
+        names = [each.attname for each in model._meta.concrete_fields if each.name not in ("id", "job")]
+        rows = list(model.objects.values(*names))
+        assert len(rows) == 3
+        assert rows == rows[:1] * 3
+    for job in (first, *others):
+        assert store.get(job.id) == job
+
+
+def _retried(job: Job) -> Job:
+    """After a first attempt of which everything is known."""
+    host = Host(name="hóst", executor="docker")
+    route = Route(host=host.name, reason="'%s' \\ is the only one", decided_at=LATER)
+    running = lifecycle.running(lifecycle.launching(job, host, route, LATER), "f" * 300, LATER, {"ports": [{"a": "'"}]})
+    failure = Failure(kind=FailureKind.EXIT, message="it's gone\n", hint='"look"')
+    usage = Usage(cpu_seconds=1e-7, peak_memory_bytes=1 << 40)
+    ended = {"exit_code": 3_221_225_477, "started_at": LATER, "finished_at": LATER, "cleaned": True}
+    return lifecycle.retried(running, failure, LATER, usage=usage, cost=Decimal("0.000001"), **ended)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_no_record_is_cut_to_fit_its_column(store: OrmStore, number: int) -> None:
+    """A database may refuse it."""
+    store.add_many([_job() for _ in range(number)])
+    store.heartbeat("w", 600)
+    host = Host(name="h" * 300, executor="docker")
+    route = Route(host=host.name, reason="the only one", decided_at=LATER)
+    claimed = store.claim(Claim(worker="w", limit=number))
+    with suppress(DatabaseError):
+        store.record_many([Record(job=lifecycle.launching(job, host, route, LATER)) for job in claimed])
+    assert set(ContainerJob.objects.values_list("host_name", flat=True)) <= {host.name, None}
 
 
 @pytest.mark.parametrize("number", [1, 2])

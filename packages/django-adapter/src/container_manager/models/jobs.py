@@ -168,10 +168,13 @@ class ContainerJob(models.Model):
             ("move_containerjob", "Can move job to another host"),
         )
         indexes = (
-            models.Index(fields=["-created_at", "-id"], name="cm_job_newest"),
-            models.Index(fields=["status", "-created_at", "-id"], name="cm_job_status"),
-            models.Index(fields=["host_name", "-created_at"], name="cm_job_host"),
+            # Read backwards for the newest first: a new job's place is at the end, where adding to an index is cheapest.
+            models.Index(fields=["created_at", "id"], name="cm_job_newest"),
+            models.Index(fields=["status", "created_at", "id"], name="cm_job_status"),
             # Of what is often empty, only what is there is indexed: each index costs every change of a job.
+            PartialIndex(
+                fields=["host_name", "created_at"], name="cm_job_host", condition=models.Q(host_name__isnull=False)
+            ),
             PartialIndex(fields=["name"], name="cm_job_name", condition=~models.Q(name="")),
             PartialIndex(fields=["template"], name="cm_job_template", condition=models.Q(template__isnull=False)),
             PartialIndex(fields=["docker_host"], name="cm_job_wish", condition=models.Q(docker_host__isnull=False)),
@@ -204,6 +207,18 @@ class ContainerJob(models.Model):
                 whole=["attention", "worker", "created_at", "host_name"],
             ),
             PartialIndex(fields=["worker"], name="cm_job_leased", condition=models.Q(worker__isnull=False)),
+            PartialIndex(
+                fields=["worker"],
+                name="cm_job_marked",
+                condition=models.Q(worker__isnull=False)
+                & (
+                    models.Q(cancel_requested__isnull=False)
+                    | models.Q(watched_until__isnull=False)
+                    | models.Q(docker_host__lt=models.F("host_name"))
+                    | models.Q(docker_host__gt=models.F("host_name"))
+                ),
+                whole=["worker", "status"],
+            ),
             PartialIndex(
                 fields=["host_name"],
                 name="cm_job_live",

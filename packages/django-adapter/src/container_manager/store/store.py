@@ -249,7 +249,8 @@ class OrmStore:
             f"SELECT id, cancel_requested IS NOT NULL, coalesce(watched_until, 0) > {self._now},"
             f" docker_host_id <> host_name AND status <> 'pending' FROM {rows.JOBS}"
             f" WHERE worker = %s AND {_OPEN}"
-            " AND (cancel_requested IS NOT NULL OR watched_until IS NOT NULL OR docker_host_id <> host_name)",
+            " AND (cancel_requested IS NOT NULL OR watched_until IS NOT NULL"
+            " OR docker_host_id < host_name OR docker_host_id > host_name)",
             [worker],
         )
         marked = [(rows.uuid_of(row[0]), *row[1:]) for row in found]

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
+import attrs
+
 from container_manager.store import postgresql, rows
 from container_manager.store.places import LIVE_HERE, host_locks
 from container_manager.store.sql import integer, places, upsert, value, values
@@ -105,7 +107,7 @@ class PlainWriter:
 
 
 class PostgresWriter:
-    """All records in one statement, which gets them as one JSON text.
+    """All records in one statement, which gets them as one JSON text; a single one as its values.
 
     Args:
         cursor: runs the statements.
@@ -136,8 +138,12 @@ class PostgresWriter:
         return {job_id for job_id, *_ in found if job_id is not None} if found[0][-1] else None
 
     def _send(self, records: Sequence[Record], counts: bool) -> None:
-        given = [_rows_to_json([_given(record) for record in records]), self._tells]
-        self._cursor.execute(_write_statement(self._cursor.db, counts), given)
+        given = [_given(record) for record in records]
+        is_single = len(given) == 1
+        differ = is_single or any("differs" in each for each in given)
+        statement = _write_statement(self._cursor.db, counts, is_single, differ)
+        rows_given = statement.values(given[0]) if is_single else [_rows_to_json(given)]
+        self._cursor.execute(statement.text, [*rows_given, self._tells])
 
     def held(self, records: Sequence[Record]) -> set[UUID]:
         if not records:
@@ -173,9 +179,32 @@ _SHORTEST_ID = 255
 _ATTEMPT = {f"a_{column}": column for column in rows.ATTEMPT if column not in _SHARED}
 """The ones that can be sent, by their names in a statement."""
 
-_WORDED: dict[tuple[str, bool], str] = {}
-"""The statement that writes, by the database's alias, whose columns have the types that the models give them, and by
-whether it counts places."""
+_UNUSUAL = tuple(f"a_{column}" for column in (*_ALIKE, "container_id"))
+"""Those that are sent only where they differ."""
+
+
+@attrs.frozen
+class _Statement:
+    """A statement that writes.
+
+    Attributes:
+        text: its text.
+        names: of the values that it gets of a single row, in their order.
+    """
+
+    text: str
+    names: Sequence[str]
+
+    def values(self, row: Mapping[str, Any]) -> list[str | None]:
+        """A row's values as text, which the server reads as the type that is wanted: a value's own type would make it
+        another statement."""
+        found = map(row.get, self.names)
+        return [each if each is None or type(each) is str else _as_text(each) for each in found]
+
+
+_WORDED: dict[tuple[str, bool, bool, bool], _Statement] = {}
+"""The statements, by the database's alias, whose columns have the types that the models give them; by whether places
+are counted, by whether it is for a single row, and by whether one may differ."""
 
 _HELD = (
     "job.id = given_id AND job.epoch = held_epoch AND job.worker IS NOT DISTINCT FROM held_by"
@@ -240,11 +269,20 @@ def _recordset(types: Mapping[str, str]) -> str:
     return f"SELECT * FROM json_to_recordset(%s::json) AS given({columns}) WHERE held_epoch = same_epoch"
 
 
-def _write_statement(connection: Any, counts: bool) -> str:
-    key = (connection.alias, counts)
+def _single(types: Mapping[str, str]) -> str:
+    """The row whose values are parameters: to read it out of JSON takes the server longer than all else."""
+    return "SELECT " + ", ".join(f"%s::{kind} AS {name}" for name, kind in types.items())
+
+
+def _as_text(each: Any) -> str:
+    return to_json(each, in_ascii=False) if isinstance(each, (dict, list)) else str(each)
+
+
+def _write_statement(connection: Any, counts: bool, is_single: bool, differ: bool) -> _Statement:
+    key = (connection.alias, counts, is_single, differ)
     known = _WORDED.get(key)
     if known is None:
-        known = _WORDED[key] = _worded(connection, counts)
+        known = _WORDED[key] = _worded(connection, counts, is_single, differ)
     return known
 
 
@@ -257,7 +295,7 @@ _ROOM = (
 _ENOUGH = " AND (SELECT enough FROM room)"
 
 
-def _worded(connection: Any, counts: bool) -> str:
+def _worded(connection: Any, counts: bool, is_single: bool, differ: bool) -> _Statement:
     from container_manager.models import ContainerExecution, ContainerJob
 
     changed = _types(connection, ContainerJob, rows.CHANGED)
@@ -270,13 +308,16 @@ def _worded(connection: Any, counts: bool) -> str:
         "differs": "boolean",
         **{name: attempt[column] for name, column in _ATTEMPT.items()},
     }
-    sources = {
-        **{column: name for name, column in _ATTEMPT.items()},
-        **{column: f"CASE WHEN differs THEN a_{column} ELSE {column} END" for column in _ALIKE},
-        "container_id": f"CASE WHEN differs THEN a_container_id ELSE {' || '.join(_IDENTIFIERS)} END",
-        **_SHARED,
-    }
+    # Each column takes time, also where no row has anything in it.
+    unused = {*(() if differ else ("differs", *_UNUSUAL)), *(("same_epoch",) if is_single else ())}
+    types = {name: kind for name, kind in types.items() if name not in unused}
+    own = {name: column for name, column in _ATTEMPT.items() if name in types}
+    alike = {**{column: column for column in _ALIKE}, "container_id": " || ".join(_IDENTIFIERS)}
+    if differ:
+        alike = {column: f"CASE WHEN differs THEN a_{column} ELSE {like} END" for column, like in alike.items()}
+    sources = {**{column: name for name, column in own.items()}, **alike, **_SHARED}
     returned = dict.fromkeys((*_SHARED.values(), *_ALIKE, *_IDENTIFIERS))
+    sent = [*(["differs"] if differ else []), *own]
     ended = f"job.status IN ({', '.join(repr(status) for status in _TERMINAL)})"
     kept = f"CASE WHEN given.status = 'pending' AND {ended} THEN NULL ELSE job.cancel_requested END"
     assignments = [
@@ -288,15 +329,17 @@ def _worded(connection: Any, counts: bool) -> str:
     rest = ", ".join(f"{name} = excluded.{name}" for name in attempt if name not in _KEY)
     result = ", enough FROM room LEFT JOIN written ON true" if counts else " FROM written"
     room, enough = (_ROOM, _ENOUGH) if counts else ("", "")
-    return (
-        f"WITH given AS MATERIALIZED ({_recordset(types)}),{room}"
+    given = _single(types) if is_single else _recordset(types)
+    text = (
+        f"WITH given AS MATERIALIZED ({given}),{room}"
         f" written AS (UPDATE {rows.JOBS} job SET {', '.join(assignments)} FROM given WHERE {_HELD}{enough}"
-        f" RETURNING differs, {', '.join(f'job.{name}' for name in returned)}, {', '.join(_ATTEMPT)}),"
+        f" RETURNING {', '.join([f'job.{name}' for name in returned] + sent)}),"
         f" attempts AS (INSERT INTO {rows.EXECUTIONS} ({', '.join(attempt)})"
         f" SELECT {', '.join(sources[column] for column in attempt)} FROM written"
         f" WHERE a_launched IS NOT NULL ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {rest})"
         f" SELECT id, CASE WHEN %s THEN pg_notify('{CHANNEL}', '') END{result}"
     )
+    return _Statement(text, tuple(types))
 
 
 def _rows_to_json(given: Sequence[Mapping[str, Any]]) -> str:
@@ -312,9 +355,9 @@ def _or_empty(name: str) -> str:
 
 
 def _types(connection: Any, model: Any, names: Sequence[str]) -> dict[str, str]:
-    """The columns with their types on PostgreSQL."""
+    """The columns with their types on PostgreSQL, without a length: a cast to one would cut what is too long."""
     fields = {field.column: field for field in model._meta.concrete_fields}
-    return {name: fields[name].db_type(connection) for name in names}
+    return {name: fields[name].db_type(connection).partition("(")[0] for name in names}
 
 
 def _next_worker(record: Record) -> str | None:
