@@ -477,7 +477,7 @@ def test_free_places_are_gathered_for_a_moment_and_then_filled() -> None:
     for _ in range(100):
         world.submit(scheduled_at=later)
         worker.step()
-        world.clock.advance(0.001)
+        world.clock.advance(GATHER_SECONDS / 20)
     assert 4 <= len(claims) <= 6
     world.clock.advance(GATHER_SECONDS)
     worker.step()

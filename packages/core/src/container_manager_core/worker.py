@@ -29,7 +29,7 @@ REFRESH_SECONDS = 0.2
 DETACH_SECONDS = 3.0
 HEED_SECONDS = 0.05
 """Between two looks at what others ask, however much changes meanwhile: most of it are other jobs' moves."""
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.04
 """Between two claims, unless half of the worker's places are free: places become free one by one, and a claim with its
 decisions costs as much for one job as for ten."""
 

@@ -74,7 +74,7 @@ class QuickCursor:
     def execute(self, statement: str, given: Sequence[Any] = ()) -> None:
         """Run a statement whose placeholders are ``%s``."""
         with self._errors:
-            self._execute(_numbered(statement), given)
+            self._execute(_numbered(statement), given, prepare=True)
 
 
 @lru_cache
