@@ -168,7 +168,7 @@ class ContainerJob(models.Model):
             ("move_containerjob", "Can move job to another host"),
         )
         indexes = (
-            # Read backwards for the newest first: a new job's place is at the end, where adding to an index is cheapest.
+            # Read backwards for the newest first. A new one is added at the end, which costs an index least.
             models.Index(fields=["created_at", "id"], name="cm_job_newest"),
             models.Index(fields=["status", "created_at", "id"], name="cm_job_status"),
             # Of what is often empty, only what is there is indexed: each index costs every change of a job.
