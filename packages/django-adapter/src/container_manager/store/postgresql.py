@@ -72,7 +72,7 @@ class QuickCursor:
         self.nextset = cursor.nextset
 
     def execute(self, statement: str, given: Sequence[Any] = ()) -> None:
-        """Run a statement whose placeholders are ``%s``."""
+        """Run a statement whose placeholders are ``%s``; it is prepared at its first use."""
         with self._errors:
             self._execute(_numbered(statement), given, prepare=True)
 

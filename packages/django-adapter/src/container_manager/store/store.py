@@ -249,6 +249,7 @@ class OrmStore:
             f"SELECT id, cancel_requested IS NOT NULL, coalesce(watched_until, 0) > {self._now},"
             f" docker_host_id <> host_name AND status <> 'pending' FROM {rows.JOBS}"
             f" WHERE worker = %s AND {_OPEN}"
+            # In the words of the index cm_job_marked, which PostgreSQL would not find by "<>".
             " AND (cancel_requested IS NOT NULL OR watched_until IS NOT NULL"
             " OR docker_host_id < host_name OR docker_host_id > host_name)",
             [worker],
