@@ -19,9 +19,10 @@ from container_manager_core import (
     RetryPolicy,
 )
 from container_manager_core.acceptance import Submission
-from container_manager_core.bulk import BATCH, SUBMITTED_AT_ONCE
+from container_manager_core.bulk import BATCH
 from container_manager_core.executors.mock import Outcome
 from container_manager_core.job import StopReason
+from container_manager_core.store.protocol import ADDED_AT_ONCE
 
 SPEC = ContainerSpec(image="alpine")
 FOREVER = Outcome(duration_seconds=float("inf"))
@@ -35,7 +36,7 @@ def two_hosts(**facts: Any) -> Simulation:
 def test_a_batch_that_is_submitted_again_adds_only_what_is_missing() -> None:
     """As after an interruption between two writes."""
     world = Simulation()
-    wanted = [Submission(spec=SPEC, name=f"job {number}") for number in range(2 * SUBMITTED_AT_ONCE + 10)]
+    wanted = [Submission(spec=SPEC, name=f"job {number}") for number in range(2 * ADDED_AT_ONCE + 10)]
     seen: list[tuple[int, int]] = []
 
     def interrupted(done: int, total: int) -> None:
@@ -44,12 +45,12 @@ def test_a_batch_that_is_submitted_again_adds_only_what_is_missing() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         world.manager.submit_many(wanted, batch="nightly", on_batch=interrupted)
-    assert seen == [(SUBMITTED_AT_ONCE, len(wanted))]
+    assert seen == [(ADDED_AT_ONCE, len(wanted))]
     stored = world.manager.submit_many(wanted, batch="nightly", on_batch=lambda done, total: seen.append((done, total)))
-    assert len(stored) == SUBMITTED_AT_ONCE + 10
+    assert len(stored) == ADDED_AT_ONCE + 10
     assert seen[1:] == [
-        (SUBMITTED_AT_ONCE, len(wanted)),
-        (2 * SUBMITTED_AT_ONCE, len(wanted)),
+        (ADDED_AT_ONCE, len(wanted)),
+        (2 * ADDED_AT_ONCE, len(wanted)),
         (len(wanted), len(wanted)),
     ]
     assert world.manager.submit_many(wanted, batch="nightly") == []

@@ -19,10 +19,7 @@ def test_a_file_of_the_first_version_keeps_its_jobs_and_learns_of_money(tmp_path
     with sqlite3.connect(path) as connection:
         for statement in MIGRATIONS[0]:
             connection.execute(statement)
-        columns = rows.changing_columns(old, worker=None, is_cancelled=False)
-        created = rows.microseconds(old.created_at)
-        spec = '{"image":"alpine","command":["true"]}'
-        connection.execute(rows.INSERT, (*columns, old.id.bytes, created, None, None, spec))
+        connection.executemany(rows.insert(), rows.added([old]))
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     store = SqliteStore(path, clock)

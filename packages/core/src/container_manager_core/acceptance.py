@@ -1,6 +1,6 @@
 """Accepting jobs: from what somebody wants to run to a job that can be stored."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -74,8 +74,8 @@ class Acceptance:
     compliance: Compliance
     clock: Clock
 
-    def accept(self, wanted: Iterable[tuple[Submission, UUID]]) -> Sequence[Job]:
-        """The jobs, with their ids, ready to be stored. Nothing is stored yet.
+    def accept(self, wanted: Sequence[Submission], ids: Iterable[UUID]) -> Iterator[Job]:
+        """The jobs, with these ids, ready to be stored. All are checked now, and made as they are taken.
 
         The hosts are looked up at most once; a spec that several submissions in a row share is judged and sealed once.
 
@@ -84,11 +84,19 @@ class Acceptance:
             PolicyRefusal: the policy does not allow one of them; the rule is named.
             InvalidInput: anything else that cannot be accepted.
         """
-        plugins_judge = self.compliance.plugins_judge
+        jobs = self._jobs(wanted, list(self._checked(wanted)), ids)
+        if not self.compliance.plugins_judge:
+            return jobs
+        made = list(jobs)
+        for job in made:
+            self.compliance.ask_plugins(job)
+        return iter(made)
+
+    def _checked(self, wanted: Iterable[Submission]) -> Iterator[ContainerSpec]:
+        """The specs of what can be accepted, as they are stored."""
         hosts: Mapping[str, Host] | None = None
         given: ContainerSpec | None = None
-        jobs: list[Job] = []
-        for each, job_id in wanted:
+        for each in wanted:
             if each.host is not None or each.executor is not None:
                 hosts = self.hosts() if hosts is None else hosts
                 self._check_wishes(each, hosts)
@@ -96,10 +104,14 @@ class Acceptance:
                 given = each.spec
                 self.compliance.check_spec(given)
                 sealed = attrs.evolve(given, secrets=self.secrets.seal(given.secrets)) if given.secrets else given
+            yield sealed
+
+    def _jobs(self, wanted: Iterable[Submission], specs: Iterable[ContainerSpec], ids: Iterable[UUID]) -> Iterator[Job]:
+        for each, spec, job_id in zip(wanted, specs, ids, strict=True):
             now = self.clock.now()
-            job = Job(
+            yield Job(
                 id=job_id,
-                spec=sealed,
+                spec=spec,
                 name=each.name,
                 priority=each.priority,
                 created_at=now,
@@ -109,10 +121,6 @@ class Acceptance:
                 scheduled_at=each.scheduled_at,
                 created_by=each.created_by,
             )
-            if plugins_judge:
-                self.compliance.ask_plugins(job)
-            jobs.append(job)
-        return jobs
 
     def _check_wishes(self, wanted: Submission, hosts: Mapping[str, Host]) -> None:
         if wanted.host is not None and wanted.host not in hosts:

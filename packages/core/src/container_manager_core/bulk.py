@@ -1,7 +1,8 @@
 """Many jobs at once: in batches, with progress; what was interrupted goes on where it stopped when it is repeated."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
+from itertools import islice
 from typing import TypeVar
 from uuid import UUID, uuid4, uuid5
 
@@ -14,11 +15,11 @@ from container_manager_core.errors import ExecutorError, IllegalTransition
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.fleet import Fleet
 from container_manager_core.job import TERMINAL, Job, JobStatus
+from container_manager_core.on_demand import OnDemand
 from container_manager_core.plugins import Plugins
 from container_manager_core.store.protocol import JobQuery, JobStore, Record, RecordOutcome
 
 BATCH = 500
-SUBMITTED_AT_ONCE = 5_000
 HELD_PAUSE_SECONDS = 0.05
 HELD_TRIES = 100
 UNFINISHED = tuple(status for status in JobStatus if status not in TERMINAL)
@@ -63,7 +64,7 @@ class Bulk:
     def submit(
         self, wanted: Sequence[Submission], batch: str | None = None, on_batch: OnBatch | None = None
     ) -> Sequence[Job]:
-        """Accept many jobs: one durable write for each five thousand, and none before all were checked.
+        """Accept many jobs: a durable write for each of the store's `added_at_once`, and none before all were checked.
 
         Args:
             batch: a name for all of them. With it each has an id of its own that follows from its place in
@@ -73,21 +74,20 @@ class Bulk:
             The jobs that were stored now.
         """
         self.acceptance.compliance.policy.check_count(len(wanted))
-        ids = (uuid4() if batch is None else self._id(batch, number) for number in range(len(wanted)))
-        jobs = self.acceptance.accept(zip(wanted, ids, strict=True))
+        ids = None if batch is None else [self._id(batch, number) for number in range(len(wanted))]
+        jobs = self.acceptance.accept(wanted, (uuid4() for _ in wanted) if ids is None else ids)
         listens = self.plugins.hook.container_manager_job_changed.get_hookimpls()
         stored: list[Job] = []
-        for done, part in _parts(jobs, SUBMITTED_AT_ONCE):
-            known = (
-                {job.id for _, some in _parts(part) for job in self._jobs([job.id for job in some])} if batch else ()
-            )
-            missing = [job for job in part if job.id not in known]
+        for done, part in _parts(range(len(wanted)), self.store.added_at_once):
+            known = set() if ids is None else self._known(ids[part[0] : done])
+            # Made while the store's server or file takes in those before.
+            missing = OnDemand(job for job in islice(jobs, len(part)) if job.id not in known)
             self.store.add_many(missing)
             if listens:
                 for job in missing:
                     self.announce(job, None)
             stored += missing
-            _tell(on_batch, done, len(jobs))
+            _tell(on_batch, done, len(wanted))
         return stored
 
     def cancel(self, query: JobQuery, on_batch: OnBatch | None = None) -> BulkResult:
@@ -146,6 +146,10 @@ class Bulk:
     def announce(self, job: Job, previous: JobStatus | None) -> None:
         """Tell the hooks of a move that was stored."""
         self.plugins.tell("container_manager_job_changed", job=job, previous=previous)
+
+    def _known(self, ids: Sequence[UUID]) -> Set[UUID]:
+        """Those that are stored already."""
+        return {job.id for _, some in _parts(ids) for job in self._jobs(some)}
 
     def _id(self, batch: str, number: int) -> UUID:
         return uuid5(_BATCHES, f"{self.store.installation_id()} {batch} {number}")

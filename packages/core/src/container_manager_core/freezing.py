@@ -9,12 +9,15 @@ from container_manager_core.errors import InvalidInput
 K = TypeVar("K")
 V = TypeVar("V")
 
+_EMPTY: Mapping[Any, Any] = MappingProxyType({})
+
 
 def frozen_mapping(given: Mapping[K, V], place: str = "") -> Mapping[K, V]:
     """A read-only copy. What is no mapping is refused."""
     if not isinstance(given, dict | Mapping):  # of an abstract class alone, the answer takes long
         raise InvalidInput(place, f"{given!r} stands where names with values are meant", "give a dict")
-    return MappingProxyType(dict(given))
+    copy = dict(given)
+    return MappingProxyType(copy) if copy else _EMPTY
 
 
 def frozen_sequence(given: Iterable[Any], place: str = "") -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 GROUP = "container_manager"
 
-Listener = Callable[[Mapping[str, Any]], None]
+Listener = Callable[[Mapping[str, Any]], object]
 """Takes a piece of news: a hook's arguments by name."""
 
 
@@ -115,7 +116,7 @@ class Plugins:
         plugins = self._manager.get_plugins()
         listeners: list[tuple[str, Listener]] = []
         for found in reversed(getattr(self.hook, hook).get_hookimpls()):
-            take: Listener = partial(_call, found.function, found.argnames)
+            take = _taking(found.function, found.argnames)
             if found.wrapper or found.hookwrapper:
                 alone = self._manager.subset_hook_caller(hook, plugins - {found.plugin})
                 take = partial(_call_by_name, alone)
@@ -145,8 +146,12 @@ class Plugins:
         self.problems.append(problem)
 
 
-def _call(function: Callable[..., object], names: Sequence[str], news: Mapping[str, Any]) -> None:
-    function(*[news[name] for name in names])
+def _taking(function: Callable[..., object], names: Sequence[str]) -> Listener:
+    """Hands a function those of the news that it takes."""
+    if len(names) < 2:
+        return lambda news: function(*[news[name] for name in names])
+    chosen = itemgetter(*names)
+    return lambda news: function(*chosen(news))
 
 
 def _call_by_name(function: Callable[..., object], news: Mapping[str, Any]) -> None:

@@ -183,9 +183,11 @@ class Policy:
             ("max_cpus", Limit.CPUS, self.max_cpus, "cores"),
             ("max_timeout_seconds", Limit.TIMEOUT, self.max_timeout_seconds, "seconds"),
         ):
+            if most is None:
+                continue
             place, value_of = _LIMITS[limit]
             value = value_of(spec)
-            if most is not None and (value is None or value > most):
+            if value is None or value > most:
                 asked = "no limit" if value is None else f"{value:g} {unit}"
                 yield Violation(
                     rule=f"policy.{rule}",

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache, lru_cache
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import attrs
@@ -132,6 +133,8 @@ def _unreadable(kind: type, error: Exception) -> InvalidInput:
 
 def _opened(value: Any) -> Any:
     """What a value is to JSON that is no plain data itself; its parts may be no plain data either."""
+    if type(value) is MappingProxyType:
+        return dict(value)
     if isinstance(value, Secret):
         return _plain_secret(value)
     if isinstance(value, ContainerSpec):

@@ -17,7 +17,6 @@ def _same(value: Any) -> Any:
 
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
-    "created_at": datetime.fromisoformat,
     "finished_at": datetime.fromisoformat,
     "queued_at": datetime.fromisoformat,
     "scheduled_at": datetime.fromisoformat,
@@ -34,24 +33,39 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-_TIMES = ("created_at", "finished_at")
-"""Those that a store may have in columns."""
-_FACTS = tuple(name for name in _READ if name not in _TIMES)
+_FACTS = tuple(name for name in _READ if name != "finished_at")
 _facts_of = attrgetter(*_FACTS)
 
 
-def facts_to_json(job: Job, *, created: bool = False) -> str:
+def facts_to_json(job: Job, *, ended: bool = False) -> str:
     """The facts that are known of a job, as compact JSON in ASCII.
 
     Args:
-        created: also its creation and its end, for a store whose columns do not hold these times exactly.
+        ended: also its end, for a store whose columns do not hold this time exactly.
     """
+    return to_json(_facts(job, ended))
+
+
+def facts_of_alike(job: Job, *, ended: bool = False) -> Callable[[Job], str]:
+    """What `facts_to_json` is for jobs that differ in nothing of it but the time when they were submitted.
+
+    Args:
+        job: one of them.
+    """
+    facts = _facts(job, ended)
+
+    def of(alike: Job) -> str:
+        facts["queued_at"] = alike.queued_at
+        return to_json(facts)
+
+    return of
+
+
+def _facts(job: Job, ended: bool) -> dict[str, Any]:
     facts = {name: value for name, value in zip(_FACTS, _facts_of(job), strict=True) if value is not None}
-    if created:
-        facts["created_at"] = job.created_at
-        if job.finished_at is not None:
-            facts["finished_at"] = job.finished_at
-    return to_json(facts)
+    if ended and job.finished_at is not None:
+        facts["finished_at"] = job.finished_at
+    return facts
 
 
 def facts_from_json(text: str) -> dict[str, Any]:

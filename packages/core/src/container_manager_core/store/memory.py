@@ -21,6 +21,7 @@ from container_manager_core.secrets import Secret
 from container_manager_core.serialising import refuse_clear_secrets
 from container_manager_core.store.logs import Chunk, Retention
 from container_manager_core.store.protocol import (
+    ADDED_AT_ONCE,
     GLANCE_SECONDS,
     Claim,
     JobQuery,
@@ -100,10 +101,14 @@ class MemoryStore:
         self._added = 0
         self._changes = 0
 
+    @property
+    def added_at_once(self) -> int:
+        return ADDED_AT_ONCE
+
     def installation_id(self) -> str:
         return self._installation_id
 
-    def add_many(self, jobs: Sequence[Job]) -> None:
+    def add_many(self, jobs: Iterable[Job]) -> None:
         with self._lock:
             seen: set[UUID] = set()
             for job in jobs:

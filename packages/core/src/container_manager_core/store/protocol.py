@@ -1,6 +1,6 @@
 """What every store of jobs does. Two are in the core, the Django adapter brings one more."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -170,6 +170,10 @@ TOLD_GLANCE_SECONDS = 1.0
 """Between two looks at one that is: for what it was not told of after all."""
 
 
+ADDED_AT_ONCE = 5_000
+"""Jobs in one `add_many` where others wait until it has written them."""
+
+
 class JobStore(Protocol):
     """Where jobs live. Safe for several threads and, unless it says otherwise, several processes.
 
@@ -185,12 +189,20 @@ class JobStore(Protocol):
         """How long may pass from one look at `changed` to the next: not long where nothing tells of what changes."""
         ...
 
+    @property
+    def added_at_once(self) -> int:
+        """How many jobs one `add_many` should get of a long list."""
+        ...
+
     def installation_id(self) -> str:
         """The id that marks everything started for this store; made on first use, then constant."""
         ...
 
-    def add_many(self, jobs: Sequence[Job]) -> None:
+    def add_many(self, jobs: Iterable[Job]) -> None:
         """Store new jobs, all or none, durably.
+
+        Args:
+            jobs: may be read several times; each is made only when it is read first.
 
         Raises `InvalidInput` for an id that is taken and for a secret in clear.
         """

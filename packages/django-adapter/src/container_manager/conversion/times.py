@@ -1,5 +1,6 @@
 """Times: aware UTC in the core, as the project has them in the database."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,9 +19,15 @@ def aware(moment: datetime) -> datetime:
 
 def as_stored(moment: datetime | None) -> datetime | None:
     """An aware time as the project's fields hold it: naive in its time zone without USE_TZ."""
-    if moment is None or settings.USE_TZ:
-        return moment
-    return timezone.make_naive(moment, timezone.get_default_timezone())
+    return None if moment is None else storing()(moment)
+
+
+def storing() -> Callable[[datetime], datetime]:
+    """The same for many times, as long as the settings stay."""
+    if settings.USE_TZ:
+        return lambda moment: moment
+    zone = timezone.get_default_timezone()
+    return lambda moment: timezone.make_naive(moment, zone)
 
 
 def given_moment(field: "DateTimeField[Any, Any]", value: Any) -> datetime | None:

@@ -1,27 +1,28 @@
 """Adding many rows of jobs at once."""
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
+from types import NoneType
 from typing import Any
+from uuid import UUID
 
-import attrs
-
+from container_manager.conversion.times import storing
 from container_manager.store import rows
 from container_manager.store.sql import insert, value
+from container_manager_core.ahead import ahead
 from container_manager_core.job import Job
 from container_manager_core.serialising import to_json
+from container_manager_core.spec import ContainerSpec
+from container_manager_core.store.alike import alike
 
-_ROWS_A_STATEMENT = 1000
+_ROWS_A_STATEMENT = 500
 _LINES_A_WRITE = 200
 _ESCAPES = str.maketrans({"\\": r"\\", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"})
-_to_escape = re.compile(r"[\\\b\f\n\r\t\v]").search
-_OWN = ("id", "name", "created_at", "queued_at", "spec")
-_shared = attrgetter(*(field.name for field in attrs.fields(Job) if field.name not in _OWN))
 
 
 def add(connection: Any, cursor: Any, table: str, added: Iterable[Mapping[str, Any]]) -> None:
@@ -38,13 +39,19 @@ def add(connection: Any, cursor: Any, table: str, added: Iterable[Mapping[str, A
         with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({', '.join(first)}) FROM STDIN") as copy:
             lines = ("\t".join(row) + "\n" for row in _whole(first, changes, _copied))
             # In small pieces: the server works on one while the next is made.
-            while some := "".join(islice(lines, _LINES_A_WRITE)):
-                copy.write(some)
+            while piece := "".join(islice(lines, _LINES_A_WRITE)):
+                copy.write(piece)
         return
-    statement = insert(table, tuple(first))
-    given = (tuple(row) for row in _whole(first, changes, partial(value, connection)))
-    while batch := list(islice(given, _ROWS_A_STATEMENT)):
-        cursor.executemany(statement, batch)
+    columns = tuple(first)
+    is_sqlite = connection.vendor == "sqlite"
+    at_once = _ROWS_A_STATEMENT
+    if is_sqlite:
+        at_once = min(at_once, connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(columns))
+    for some in ahead((tuple(row) for row in _whole(first, changes, partial(value, connection))), at_once):
+        if is_sqlite and len(some) == at_once:
+            cursor.execute(insert(table, columns, at_once), tuple(chain.from_iterable(some)))
+        else:
+            cursor.executemany(insert(table, columns), some)
 
 
 def add_one(cursor: Any, table: str, added: Iterable[Mapping[str, Any]], channel: str) -> bool:
@@ -66,54 +73,54 @@ def add_one(cursor: Any, table: str, added: Iterable[Mapping[str, Any]], channel
     return True
 
 
-def added_rows(jobs: Sequence[Job], like: Mapping[str, Any] | None = None) -> Iterator[Mapping[str, Any]]:
+def added_rows(jobs: Iterable[Job], like: Mapping[str, Any] | None = None) -> Iterator[Mapping[str, Any]]:
     """The rows of jobs, as `add` takes them.
 
     Args:
         like: the row of a job that is like all of these but for what is a job's own; the spec is that too.
     """
-    before: Job | None = None
-    shared: Any = None
-    for job in jobs:
-        if before is None and like is not None:
-            shared = _shared(job)
-            yield {**like, **rows.own_columns(job)}
-        elif before is None or _shared(job) != shared:
-            shared = _shared(job)
-            yield rows.added_columns(job, to_json(job.spec))
-        elif job.spec is not before.spec:
-            yield {**rows.own_columns(job), "image": rows.text(job.spec.image, 500), "spec": to_json(job.spec)}
-        else:
-            yield rows.own_columns(job)
-        before = job
+    stored = storing()
+    spec: ContainerSpec | None = None
+    for job, facts, is_alike in alike(jobs, ended=True):
+        row = rows.own_columns(job, stored(job.created_at), facts)
+        if not is_alike:
+            row = (rows.added_columns(job, to_json(job.spec)) if like is None else dict(like)) | row
+        elif job.spec is not spec:
+            row |= {"image": rows.text(job.spec.image, 500), "spec": to_json(job.spec)}
+        spec = job.spec
+        yield row
 
 
 def _whole(
     first: Mapping[str, Any], changes: Iterable[Mapping[str, Any]], convert: Callable[[Any], Any]
-) -> Iterator[list[Any]]:
-    """Whole rows of converted values; always the same list. What does not change is converted once."""
-    places = {name: number for number, name in enumerate(first)}
-    row = [convert(each) for each in first.values()]
-    yield row
+) -> Iterator[Iterable[Any]]:
+    """Whole rows of converted values; always the same object. What does not change is converted once."""
+    row = {name: convert(each) for name, each in first.items()}
+    yield row.values()
     for changed in changes:
         for name, each in changed.items():
-            row[places[name]] = convert(each)
-        yield row
+            row[name] = convert(each)
+        yield row.values()
 
 
 def _copied(value: Any) -> str:
     """A value in the text format of COPY."""
-    if value is None:
-        return r"\N"
-    if isinstance(value, str):
-        return _escaped(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping | list):
-        return _escaped(json.dumps(value))
-    return str(value)
+    convert = _COPIED.get(type(value))
+    if convert is None:
+        convert = next((found for kind, found in _COPIED.items() if isinstance(value, kind)), str)
+    return convert(value)
 
 
 def _escaped(text: str) -> str:
-    """Most texts have nothing to be escaped, and looking for it costs a fifth of doing it."""
-    return text if _to_escape(text) is None else text.translate(_ESCAPES)
+    """Most texts have nothing to be escaped, and looking for it costs a tenth of doing it."""
+    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
+
+
+_COPIED: Mapping[type, Callable[[Any], str]] = {
+    NoneType: lambda _: r"\N",
+    str: _escaped,
+    datetime: lambda value: to_json(value)[1:-1],  # a third of what `isoformat` takes
+    UUID: attrgetter("hex"),
+    Mapping: lambda value: _escaped(json.dumps(value)),
+    list: lambda value: _escaped(json.dumps(value)),
+}

@@ -116,7 +116,7 @@ def job_of(row: Sequence[Any]) -> Job:
     """The job of a row of `READ`."""
     facts = facts_from_json(row[10])
     # These may have been changed in their columns.
-    for name in ("created_at", "created_by", "preferred_executor"):
+    for name in ("created_by", "preferred_executor"):
         facts.pop(name, None)
     return Job(
         id=uuid_of(row[0]),
@@ -146,7 +146,7 @@ def waiting_columns(job: Job) -> dict[str, Any]:
     """What a job that was not started yet has in the columns that people do not fill in."""
     return {
         "spec": to_json(job.spec),
-        "facts": facts_to_json(job, created=True),
+        "facts": facts_to_json(job, ended=True),
         "due_at": None if job.cancel_requested_at is not None else due_at(job),
         "overdue_at": microseconds(job.queue_deadline),
         "host_name": job.host,
@@ -183,14 +183,19 @@ def added_columns(job: Job, spec: str) -> dict[str, Any]:
     }
 
 
-def own_columns(job: Job) -> dict[str, Any]:
-    """Those of the same in which jobs differ that are alike, and run the same spec."""
+def own_columns(job: Job, created_at: datetime, facts: str) -> dict[str, Any]:
+    """Those of the same in which jobs differ that are alike, and run the same spec.
+
+    Args:
+        created_at: as the project's fields hold it.
+        facts: what `facts_to_json` gives.
+    """
     return {
         "id": job.id,
         "name": job.name,
-        "created_at": as_stored(job.created_at),
+        "created_at": created_at,
         "overdue_at": microseconds(job.queue_deadline),
-        "facts": facts_to_json(job, created=True),
+        "facts": facts,
     }
 
 
@@ -224,7 +229,7 @@ def changed_columns(job: Job, worker: str | None) -> dict[str, Any]:
         "attention": job.needs_attention,
         "overdue_at": microseconds(job.queue_deadline),
         "worker": worker,
-        "facts": facts_to_json(job, created=True),
+        "facts": facts_to_json(job, ended=True),
         "latest_execution": record,
     }
 

@@ -32,9 +32,18 @@ from container_manager_core.executor import Stream
 from container_manager_core.job import TERMINAL, Execution, Job, JobStatus
 from container_manager_core.secrets import Secret
 from container_manager_core.serialising import from_json, spec_from_json, to_json
-from container_manager_core.store.protocol import Claim, JobQuery, LogSlice, Record, RecordOutcome, Signals
+from container_manager_core.store.protocol import (
+    ADDED_AT_ONCE,
+    Claim,
+    JobQuery,
+    LogSlice,
+    Record,
+    RecordOutcome,
+    Signals,
+)
 
 _OPEN = "status IN ('pending', 'launching', 'running')"
+_COPIED_AT_ONCE = 20_000
 _DELETED_AT_ONCE = 500
 _READ_AT_ONCE = 500
 
@@ -62,12 +71,17 @@ class OrmStore:
     def _now(self) -> str:
         return now_sql(self.database.vendor, self._clock)
 
+    @property
+    def added_at_once(self) -> int:
+        # On PostgreSQL nobody waits for it, and what is written before the end is on disk by then.
+        return _COPIED_AT_ONCE if self.database.vendor == "postgresql" else ADDED_AT_ONCE
+
     def installation_id(self) -> str:
         if self._installation_id is None:
             self._installation_id = self.database.run(_known_installation) or self.database.write(_new_installation)
         return self._installation_id
 
-    def add_many(self, jobs: Sequence[Job]) -> None:
+    def add_many(self, jobs: Iterable[Job]) -> None:
         self._add(lambda: added_rows(jobs))
 
     def add_copies(self, row: Mapping[str, Any], jobs: Sequence[Job]) -> None:

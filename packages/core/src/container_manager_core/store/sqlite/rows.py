@@ -1,20 +1,42 @@
 """Jobs as rows of a SQLite store, and back."""
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from container_manager_core.job import Execution, Job, JobStatus
 from container_manager_core.serialising import from_json, spec_from_json, to_json
+from container_manager_core.spec import ContainerSpec
+from container_manager_core.store.alike import alike
 from container_manager_core.store.facts import facts_from_json, facts_to_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-INSERT = """INSERT INTO jobs (name, status, priority, due_at, overdue_at, finished_at, host, attempt,
-    attention, worker, epoch, facts, execution, id, created_at, cancel_requested_at, requested_host, spec)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_ROWS_AT_ONCE = 500
+_ADDED = (
+    "id",
+    "name",
+    "created_at",
+    "overdue_at",
+    "spec",
+    "facts",
+    "status",
+    "priority",
+    "due_at",
+    "finished_at",
+    "host",
+    "attempt",
+    "attention",
+    "worker",
+    "epoch",
+    "execution",
+    "cancel_requested_at",
+    "requested_host",
+)
 
 UPDATE = """UPDATE jobs SET name = ?, status = ?, priority = ?, due_at = ?, overdue_at = ?, finished_at = ?,
     host = ?, attempt = ?, attention = ?, worker = ?, epoch = ?, facts = ?, execution = ?,
@@ -57,8 +79,48 @@ def placeholders(values: Iterable[object]) -> str:
     return ", ".join("?" for _ in values)
 
 
+@lru_cache(maxsize=4)
+def insert(jobs: int = 1) -> str:
+    """An INSERT of so many rows of `added`."""
+    row = f"({placeholders(_ADDED)})"
+    return f"INSERT INTO jobs ({', '.join(_ADDED)}) VALUES {', '.join([row] * jobs)}"
+
+
+def added_at_once(connection: sqlite3.Connection) -> int:
+    """How many of them one statement takes, and as quickly as any greater number."""
+    return min(_ROWS_AT_ONCE, connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(_ADDED))
+
+
+def added(jobs: Iterable[Job]) -> Iterator[tuple[Column, ...]]:
+    """The rows of new jobs, as `insert` takes them."""
+    spec: ContainerSpec | None = None
+    spec_text = ""
+    shared: tuple[Column, ...] = ()
+    for job, facts, is_alike in alike(jobs):
+        if not is_alike:
+            cancelled = microseconds(job.cancel_requested_at)
+            shared = (
+                job.status.value,
+                job.priority,
+                None if cancelled is not None else _due_at(job),
+                microseconds(job.finished_at),
+                text(job.host),
+                job.attempt,
+                int(job.needs_attention),
+                text(job.worker),
+                job.epoch,
+                None if job.execution is None else to_json(job.execution),
+                cancelled,
+                text(job.requested_host),
+            )
+        if job.spec is not spec:
+            spec, spec_text = job.spec, to_json(job.spec)
+        created, overdue = microseconds(job.created_at), microseconds(job.queue_deadline)
+        yield (job.id.bytes, text(job.name), created, overdue, spec_text, facts, *shared)
+
+
 def changing_columns(job: Job, *, worker: str | None, is_cancelled: bool) -> tuple[Column, ...]:
-    """The columns, in the order of `INSERT` and `UPDATE`, that a job's life changes."""
+    """The columns, in the order of `UPDATE`, that a job's life changes."""
     execution = job.execution
     return (
         text(job.name),

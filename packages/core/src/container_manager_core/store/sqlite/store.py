@@ -1,17 +1,19 @@
 """Jobs in a SQLite file: durable, and shared by the threads and processes of one machine."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import attrs
 
+from container_manager_core.ahead import ahead
 from container_manager_core.clock import Clock
 from container_manager_core.costs.sums import CostQuery, CostSum
 from container_manager_core.errors import InvalidInput, NotFound, StoreUnavailable
@@ -22,6 +24,7 @@ from container_manager_core.serialising import from_json, spec_from_json, to_jso
 from container_manager_core.spec import ContainerSpec
 from container_manager_core.store.logs import Chunk, Retention
 from container_manager_core.store.protocol import (
+    ADDED_AT_ONCE,
     Claim,
     JobQuery,
     LogSlice,
@@ -63,6 +66,10 @@ class SqliteStore:
         self._quiet: dict[str, tuple[object, int]] = {}
         self._writes = Writes(Path(f"{path}-wal"))
 
+    @property
+    def added_at_once(self) -> int:
+        return ADDED_AT_ONCE
+
     def installation_id(self) -> str:
         if self._installation_id is None:
             # Read first: a worker must come up on a store that cannot be written for the moment.
@@ -71,19 +78,17 @@ class SqliteStore:
             )
         return self._installation_id
 
-    def add_many(self, jobs: Sequence[Job]) -> None:
-        specs: dict[int, str] = {}
-        inserts = []
-        for job in jobs:
-            if id(job.spec) not in specs:
-                specs[id(job.spec)] = to_json(job.spec)
-            cancelled = rows.microseconds(job.cancel_requested_at)
-            columns = rows.changing_columns(job, worker=job.worker, is_cancelled=cancelled is not None)
-            created = rows.microseconds(job.created_at)
-            wanted = rows.text(job.requested_host)
-            inserts.append((*columns, job.id.bytes, created, cancelled, wanted, specs[id(job.spec)]))
+    def add_many(self, jobs: Iterable[Job]) -> None:
+        def write(connection: sqlite3.Connection) -> None:
+            at_once = rows.added_at_once(connection)
+            for some in ahead(rows.added(jobs), at_once):
+                if len(some) == at_once:
+                    connection.execute(rows.insert(at_once), tuple(chain.from_iterable(some)))
+                else:
+                    connection.executemany(rows.insert(), some)
+
         try:
-            self._database.write(lambda connection: connection.executemany(rows.INSERT, inserts))
+            self._database.write(write)
         except sqlite3.IntegrityError as error:
             raise InvalidInput("job.id", f"an id is taken ({error})", "make a new one for each job") from error
         self._writes.announce()

@@ -1,6 +1,8 @@
 """Jobs come back as they went in, and can be found."""
 
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 import attrs
@@ -10,6 +12,7 @@ from container_manager_core.clock import VirtualClock
 from container_manager_core.errors import InvalidInput, NotFound
 from container_manager_core.failure import Failure, FailureKind
 from container_manager_core.job import Candidate, Execution, Job, JobStatus, Route, Usage
+from container_manager_core.on_demand import OnDemand
 from container_manager_core.resources import Resources
 from container_manager_core.secrets import Secret, SecretForm
 from container_manager_core.store.protocol import JobQuery, JobStore
@@ -122,11 +125,30 @@ class KeepingCases(StoreKit):
         assert stored.execution is not None
         assert (stored.exit_code, stored.execution.exit_code) == (code, code)
 
-    def test_a_secret_in_clear_is_refused(self, store: JobStore, clock: VirtualClock) -> None:
+    def test_each_of_many_jobs_comes_back_as_it_was(self, store: JobStore, clock: VirtualClock) -> None:
+        """Alike, with a spec of their own, and otherwise different; made as the store reads them."""
+        kinds: tuple[dict[str, Any], ...] = (
+            {},
+            {"name": "\t\\N\\.\n\u2028z\u00fcrich\x7f"},
+            {"spec": {"environment": {"WORD": "\\\t"}, "queue_timeout_seconds": 3600}},
+            {"priority": 99, "requested_host": "host-2", "created_by": "ann"},
+            {"scheduled_at": clock.now() + seconds(60)},
+            {"status": JobStatus.CANCELLED, "finished_at": clock.now() + timedelta(microseconds=7)},
+        )
+        jobs: list[Job] = []
+        for number in range(1203):
+            later = clock.now() + timedelta(microseconds=number)
+            kind = kinds[number // 5 % len(kinds)] if number % 2 else {}
+            jobs.append(self.job(clock, **{"name": f"job {number}", "created_at": later, "queued_at": later, **kind}))
+        store.add_many(OnDemand(iter(jobs)))
+        assert list(store.list(JobQuery(limit=2000))) == jobs[::-1]
+
+    @pytest.mark.parametrize("others", [1, 1203])
+    def test_a_secret_in_clear_is_refused(self, store: JobStore, clock: VirtualClock, others: int) -> None:
         """Nothing of the batch is stored, and the error does not tell the secret."""
         good, bad = self.job(clock), self.job(clock, spec={"secrets": {"TOKEN": "hunter2"}})
         with pytest.raises(InvalidInput, match="secret") as caught:
-            store.add_many([good, bad])
+            store.add_many([*(attrs.evolve(good, id=uuid4()) for _ in range(others)), bad])
         assert "hunter2" not in str(caught.value)
         assert store.list(JobQuery()) == []
 
