@@ -129,6 +129,7 @@ class KeepingCases(StoreKit):
         """Alike, with a spec of their own, and otherwise different; made as the store reads them."""
         kinds: tuple[dict[str, Any], ...] = (
             {},
+            {"name": "tab\tline\nend\r\x0b"},
             {"name": "\t\\N\\.\n\u2028z\u00fcrich\x7f"},
             {"spec": {"environment": {"WORD": "\\\t"}, "queue_timeout_seconds": 3600}},
             {"priority": 99, "requested_host": "host-2", "created_by": "ann"},
