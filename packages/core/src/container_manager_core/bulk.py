@@ -80,7 +80,7 @@ class Bulk:
         stored: list[Job] = []
         for done, part in _parts(range(len(wanted)), self.store.added_at_once):
             known = set() if ids is None else self._known(ids[part[0] : done])
-            # Made while the store's server or file takes in those before.
+            # Made as the store reads them, while its server takes in those before.
             missing = OnDemand(job for job in islice(jobs, len(part)) if job.id not in known)
             self.store.add_many(missing)
             if listens:

@@ -1,11 +1,10 @@
 """Adding many rows of jobs at once."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from operator import attrgetter
 from types import NoneType
 from typing import Any
@@ -14,13 +13,12 @@ from uuid import UUID
 from container_manager.conversion.times import storing
 from container_manager.store import rows
 from container_manager.store.sql import insert, value
-from container_manager_core.ahead import ahead
 from container_manager_core.job import Job
 from container_manager_core.serialising import to_json
 from container_manager_core.spec import ContainerSpec
 from container_manager_core.store.alike import alike
 
-_ROWS_A_STATEMENT = 500
+_ROWS_A_STATEMENT = 1000
 _LINES_A_WRITE = 200
 _ESCAPES = str.maketrans({"\\": r"\\", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"})
 
@@ -39,19 +37,13 @@ def add(connection: Any, cursor: Any, table: str, added: Iterable[Mapping[str, A
         with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({', '.join(first)}) FROM STDIN") as copy:
             lines = ("\t".join(row) + "\n" for row in _whole(first, changes, _copied))
             # In small pieces: the server works on one while the next is made.
-            while piece := "".join(islice(lines, _LINES_A_WRITE)):
-                copy.write(piece)
+            while some := "".join(islice(lines, _LINES_A_WRITE)):
+                copy.write(some)
         return
-    columns = tuple(first)
-    is_sqlite = connection.vendor == "sqlite"
-    at_once = _ROWS_A_STATEMENT
-    if is_sqlite:
-        at_once = min(at_once, connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(columns))
-    for some in ahead((tuple(row) for row in _whole(first, changes, partial(value, connection))), at_once):
-        if is_sqlite and len(some) == at_once:
-            cursor.execute(insert(table, columns, at_once), tuple(chain.from_iterable(some)))
-        else:
-            cursor.executemany(insert(table, columns), some)
+    statement = insert(table, tuple(first))
+    given = (tuple(row) for row in _whole(first, changes, partial(value, connection)))
+    while batch := list(islice(given, _ROWS_A_STATEMENT)):
+        cursor.executemany(statement, batch)
 
 
 def add_one(cursor: Any, table: str, added: Iterable[Mapping[str, Any]], channel: str) -> bool:

@@ -64,10 +64,9 @@ def among(connection: BaseDatabaseWrapper, column: str, given: Sequence[Any], ki
     return f"{column} IN ({places(len(given))})", values(connection, given)
 
 
-def insert(table: str, columns: Sequence[str], rows: int = 1) -> str:
-    """An INSERT of so many rows."""
-    row = f"({places(len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
+def insert(table: str, columns: Sequence[str]) -> str:
+    """An INSERT of one row."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places(len(columns))})"
 
 
 def insert_missing(vendor: str, table: str, row: Mapping[str, str], key: str) -> str:

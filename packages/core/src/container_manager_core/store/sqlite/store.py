@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 
 import attrs
 
-from container_manager_core.ahead import ahead
 from container_manager_core.clock import Clock
 from container_manager_core.costs.sums import CostQuery, CostSum
 from container_manager_core.errors import InvalidInput, NotFound, StoreUnavailable
@@ -79,9 +78,12 @@ class SqliteStore:
         return self._installation_id
 
     def add_many(self, jobs: Iterable[Job]) -> None:
+        added = list(rows.added(jobs))
+
         def write(connection: sqlite3.Connection) -> None:
             at_once = rows.added_at_once(connection)
-            for some in ahead(rows.added(jobs), at_once):
+            for start in range(0, len(added), at_once):
+                some = added[start : start + at_once]
                 if len(some) == at_once:
                     connection.execute(rows.insert(at_once), tuple(chain.from_iterable(some)))
                 else:
