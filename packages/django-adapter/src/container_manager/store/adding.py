@@ -112,6 +112,7 @@ _COPIED: Mapping[type, Callable[[Any], str]] = {
     NoneType: lambda _: r"\N",
     str: _escaped,
     datetime: lambda value: to_json(value)[1:-1],  # a third of what `isoformat` takes
+    int: str,
     UUID: attrgetter("hex"),
     Mapping: lambda value: _escaped(json.dumps(value)),
     list: lambda value: _escaped(json.dumps(value)),
