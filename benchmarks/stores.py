@@ -61,7 +61,7 @@ def texts() -> tuple[str, str]:
     """What ours stores of a finished job as JSON."""
     (job,) = new_jobs(1)
     ended = finished(job)
-    return facts_to_json(ended, created=True), to_json(ended.execution)
+    return facts_to_json(ended, ended=True), to_json(ended.execution)
 
 
 def compare(store: JobStore, raws: Sequence[Raw], batch: int, jobs: int, rounds: int) -> dict[str, list[float]]:
